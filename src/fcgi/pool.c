@@ -1,0 +1,315 @@
+/*
+ * The master's loop. Signals only set flags, and only while it waits; what follows from them happens
+ * in `step`, one thing after another.
+ */
+#include "fcgi/pool.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "fcgi/crew.h"
+#include "fcgi/handover.h"
+#include "fcgi/notify.h"
+#include "fcgi/pidfile.h"
+
+enum {
+	DRAIN_MS = 30000,
+	READY_MS = 30000,
+	YOUNG_US = 1000000,      /* a worker that dies younger makes the next one wait */
+	BACKOFF_US = 50000,      /* the first wait; doubled each time */
+	BACKOFF_MAX_US = 10000000,
+};
+
+static volatile sig_atomic_t want_reload, want_stop;
+
+struct pool {
+	const struct pool_options *options;
+	struct worker_seat seat;
+	struct crew crew;
+	unsigned generation; /* the one that serves */
+	size_t size;         /* its workers */
+	unsigned next;       /* the one that is being started; 0: none */
+	size_t next_size;
+	int64_t next_until_us; /* it must be ready by then */
+	bool announced;        /* systemd knows that we are ready */
+	bool stopping;
+	unsigned young_deaths; /* in a row */
+	int64_t start_again_us;
+	struct pollfd polled[CREW_MAX + 1];
+};
+
+static void on_signal(int number)
+{
+	if (number == SIGHUP)
+		want_reload = 1;
+	else if (number != SIGCHLD)
+		want_stop = 1;
+}
+
+/* Blocks what the master obeys, but for its wait. */
+static void take_signals(sigset_t *ret_during_wait)
+{
+	static const int obeyed[] = { SIGHUP, SIGTERM, SIGINT, SIGCHLD };
+	struct sigaction action = { .sa_handler = on_signal };
+	sigset_t blocked;
+
+	want_reload = want_stop = 0;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(obeyed); i++)
+		sigaddset(&blocked, obeyed[i]);
+	sigprocmask(SIG_BLOCK, &blocked, ret_during_wait);
+	for (size_t i = 0; i < ARRAY_SIZE(obeyed); i++) {
+		sigaction(obeyed[i], &action, NULL);
+		sigdelset(ret_during_wait, obeyed[i]);
+	}
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGUSR2, &action, NULL);
+}
+
+static int drain_ms(const struct pool *pool)
+{
+	return pool->options->drain_ms > 0 ? pool->options->drain_ms : DRAIN_MS;
+}
+
+/* --- workers -------------------------------------------------------------- */
+
+/* false: it couldn't be started, and another try should wait. */
+static bool start_worker(struct pool *pool, unsigned generation)
+{
+	enum err e = crew_start(&pool->crew, generation, &pool->options->worker, &pool->seat,
+				pool->options->watch_fd);
+
+	if (e != OK)
+		log_write(LOG_ERROR, "a worker can't be started", LOG_FIELDS(log_err(e)));
+	return e == OK;
+}
+
+static void wait_longer(struct pool *pool)
+{
+	int64_t wait = BACKOFF_US << (pool->young_deaths < 8 ? pool->young_deaths : 8);
+
+	pool->young_deaths++;
+	pool->start_again_us =
+		clock_monotonic_us() + (wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US);
+}
+
+/* Keeps the serving generation complete. */
+static void fill_up(struct pool *pool)
+{
+	while (crew_count(&pool->crew, pool->generation) < pool->size &&
+	       clock_monotonic_us() >= pool->start_again_us)
+		if (!start_worker(pool, pool->generation))
+			wait_longer(pool);
+}
+
+static void give_up_next(struct pool *pool, const char *why)
+{
+	log_write(LOG_ERROR, "the reload failed; the old workers stay", LOG_FIELDS(log_text("why", why)));
+	crew_dismiss(&pool->crew, pool->next, SIGTERM, drain_ms(pool));
+	pool->next = 0;
+	notify_ready();
+}
+
+static void log_death(const struct crew_death *death)
+{
+	bool killed = WIFSIGNALED(death->status);
+	bool expected = !killed && WEXITSTATUS(death->status) == 0;
+
+	log_write(expected ? LOG_DEBUG : LOG_ERROR, expected ? "a worker ended" : "a worker died",
+		  LOG_FIELDS(log_int("worker", death->member.pid),
+			     log_int(killed ? "signal" : "status",
+				     killed ? WTERMSIG(death->status) : WEXITSTATUS(death->status))));
+}
+
+static void bury(struct pool *pool, const struct crew_death *death)
+{
+	const struct crew_member *member = &death->member;
+	bool killed = WIFSIGNALED(death->status) && WTERMSIG(death->status) == SIGKILL;
+	bool recycled = WIFEXITED(death->status) && WEXITSTATUS(death->status) == 0;
+	bool young = clock_monotonic_us() - member->started_us < YOUNG_US;
+
+	if (member->kill_at_us == 0 || !recycled)
+		log_death(death);
+	if (member->kill_at_us != 0)
+		return; /* it was told to leave */
+	if (pool->next != 0 && member->generation == pool->next && !member->ready) {
+		give_up_next(pool, "a new worker ended before it was ready");
+	} else if (!member->ready || (young && !killed && !recycled)) {
+		wait_longer(pool);
+	} else {
+		pool->young_deaths = 0;
+		pool->start_again_us = 0;
+	}
+}
+
+/* --- reload and stop ------------------------------------------------------- */
+
+static void begin_reload(struct pool *pool)
+{
+	notify_reloading();
+	enum err e = pool->options->reload ? pool->options->reload(pool->options->arg) : OK;
+	size_t size = pool->options->workers;
+	if (e == OK && (size == 0 || size > POOL_WORKERS_MAX))
+		e = ERR_CONFIG;
+	if (e != OK) {
+		log_write(LOG_ERROR, "the reload failed; the old workers stay", LOG_FIELDS(log_err(e)));
+		notify_ready();
+		return;
+	}
+	int ready_ms = pool->options->ready_ms > 0 ? pool->options->ready_ms : READY_MS;
+	pool->next = pool->generation + 1;
+	while (crew_count(&pool->crew, pool->next) > 0)
+		pool->next++;
+	pool->next_size = size;
+	pool->next_until_us = clock_monotonic_us() + (int64_t)ready_ms * 1000;
+	for (size_t i = 0; i < size; i++)
+		if (!start_worker(pool, pool->next)) {
+			give_up_next(pool, "a new worker can't be started");
+			return;
+		}
+}
+
+/* The new workers serve already; the old ones hand over what they have and go. */
+static void end_reload(struct pool *pool)
+{
+	crew_dismiss(&pool->crew, pool->generation, SIGTERM, drain_ms(pool));
+	pool->generation = pool->next;
+	pool->size = pool->next_size;
+	pool->next = 0;
+	pool->young_deaths = 0;
+	pool->start_again_us = 0;
+	log_write(LOG_INFO, "reloaded", LOG_FIELDS(log_int("workers", (int64_t)pool->size)));
+	notify_ready();
+}
+
+static void begin_stop(struct pool *pool)
+{
+	pool->stopping = true;
+	pool->next = 0;
+	log_write(LOG_INFO, "stopping", LOG_NO_FIELDS);
+	notify_stopping();
+	/* First nobody can connect any more, so that the workers can answer all who have. */
+	listen_unlink(pool->options->listener);
+	crew_dismiss(&pool->crew, 0, SIGINT, drain_ms(pool));
+}
+
+/* --- the loop ------------------------------------------------------------- */
+
+static void step(struct pool *pool)
+{
+	struct crew_death death;
+
+	while (crew_reap(&pool->crew, &death))
+		bury(pool, &death);
+	crew_kill_late(&pool->crew);
+	if (want_stop && !pool->stopping)
+		begin_stop(pool);
+	if (pool->stopping)
+		return;
+	if (pool->next != 0 && crew_count_ready(&pool->crew, pool->next) >= pool->next_size)
+		end_reload(pool);
+	else if (pool->next != 0 && clock_monotonic_us() >= pool->next_until_us)
+		give_up_next(pool, "the new workers weren't ready in time");
+	/* The first generation comes up before the first reload; a table full of leavers empties first. */
+	if (want_reload && pool->next == 0 && pool->announced &&
+	    pool->crew.count + 2 * POOL_WORKERS_MAX < CREW_MAX) {
+		want_reload = 0;
+		begin_reload(pool);
+	}
+	fill_up(pool);
+	if (!pool->announced && crew_count_ready(&pool->crew, pool->generation) >= pool->size) {
+		pool->announced = true;
+		log_write(LOG_INFO, "ready", LOG_FIELDS(log_int("workers", (int64_t)pool->size)));
+		notify_ready();
+	}
+}
+
+/* Until when nothing but a signal or a descriptor can ask for a step. */
+static int64_t next_step_us(const struct pool *pool)
+{
+	int64_t next = crew_next_kill_us(&pool->crew);
+
+	if (pool->stopping)
+		return next;
+	if (pool->next != 0 && pool->next_until_us < next)
+		next = pool->next_until_us;
+	if (crew_count(&pool->crew, pool->generation) < pool->size && pool->start_again_us < next)
+		next = pool->start_again_us;
+	return next;
+}
+
+static void wait_for_news(struct pool *pool, const sigset_t *during_wait)
+{
+	int64_t next = next_step_us(pool), wait = next - clock_monotonic_us();
+	struct timespec timeout = { 0, 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->crew.count; i++)
+		pool->polled[n++] = (struct pollfd){ pool->crew.v[i].ready_fd, POLLIN, 0 };
+	pool->polled[n++] = (struct pollfd){ pool->options->watch_fd, POLLIN, 0 };
+	if (wait > 0)
+		timeout = (struct timespec){ wait / 1000000, wait % 1000000 * 1000 };
+	if (ppoll(pool->polled, n, next == INT64_MAX ? NULL : &timeout, during_wait) <= 0)
+		return;
+	for (size_t i = 0; i < pool->crew.count; i++)
+		if (pool->polled[i].revents)
+			crew_hear(&pool->crew.v[i]);
+	if (pool->polled[n - 1].revents)
+		pool->options->watch(pool->options->arg);
+}
+
+static enum err check(const struct pool_options *o)
+{
+	bool sound = o->listener && o->listener->fd >= 0 && o->workers > 0 &&
+		     o->workers <= POOL_WORKERS_MAX && o->worker.start && o->worker.handle &&
+		     (o->watch_fd < 0 || o->watch);
+
+	return sound ? OK : ERR_CONFIG;
+}
+
+static void run(struct pool *pool, const sigset_t *during_wait)
+{
+	step(pool);
+	while (!pool->stopping || pool->crew.count > 0) {
+		wait_for_news(pool, during_wait);
+		step(pool);
+	}
+}
+
+enum err pool_run(const struct pool_options *options)
+{
+	sigset_t during_wait;
+
+	TRY(check(options));
+	struct pool *pool = calloc(1, sizeof(*pool));
+	if (!pool)
+		return ERR_NO_MEMORY;
+	pool->options = options;
+	pool->generation = 1;
+	pool->size = options->workers;
+	pool->seat = (struct worker_seat){ .listen_fd = options->listener->fd,
+					   .empty_backlog = !options->listener->from_systemd };
+	enum err e = handover_open(&pool->seat.give_fd, &pool->seat.take_fd);
+	if (e == OK) {
+		e = pidfile_write(options->pidfile);
+		if (e == OK) {
+			take_signals(&during_wait);
+			run(pool, &during_wait);
+			pidfile_remove(options->pidfile);
+			listen_close(options->listener);
+		}
+		close(pool->seat.give_fd);
+		close(pool->seat.take_fd);
+	}
+	free(pool);
+	return e;
+}

@@ -1,0 +1,46 @@
+/*
+ * The master of a pool: owns the socket, keeps its workers alive, and replaces them without a lost request.
+ *
+ *	SIGHUP            reload; a whole new generation of workers, ready before the old one is retired
+ *	SIGTERM, SIGINT   stop: requests under way are finished, at most until the deadline
+ *
+ * Under systemd: Type=notify-reload (or notify), KillMode=mixed.
+ */
+#ifndef LW_FCGI_POOL_H
+#define LW_FCGI_POOL_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "fcgi/listen.h"
+#include "fcgi/worker.h"
+
+enum { POOL_WORKERS_MAX = 256 };
+
+struct pool_options {
+	struct listener *listener;    /* open; the pool unlinks and closes it at the end */
+	unsigned workers;             /* 1 to POOL_WORKERS_MAX */
+	int drain_ms;                 /* how long a worker may finish what it has before SIGKILL; 0: 30 s */
+	int ready_ms;                 /* how long a new worker may take to start; 0: 30 s */
+	const char *pidfile;          /* NULL: none */
+	struct worker_options worker;
+
+	int watch_fd;                 /* one more descriptor that the master waits for; -1: none */
+	void (*watch)(void *arg);     /* called when it can be read; must not wait for anybody */
+
+	void *arg; /* for watch and reload */
+	/*
+	 * Reads the configuration again, in the master; NULL: nothing to read. When it fails, the old
+	 * workers stay. It may change `workers`, the times and `worker` of these options. When it works
+	 * and the new workers don't start, the old stay too; only those started later see the new values.
+	 */
+	enum err (*reload)(void *arg);
+};
+
+/*
+ * Runs the pool until it is told to stop; OK then. Other errors mean that it never ran:
+ * ERR_CONFIG (options, pidfile), ERR_IO (the system refused something).
+ * Only the master returns: workers leave by _exit.
+ */
+enum err pool_run(const struct pool_options *options) MUST_CHECK;
+
+#endif

@@ -1,0 +1,71 @@
+/* What handlers ask of a request: its headers and its body. */
+#include "fcgi/request.h"
+
+#include <string.h>
+
+#include "fcgi/decode.h"
+
+/* The value of "HTTP_<name>=<value>", or absent. */
+static struct str header_in(const char *param, const char *name, size_t name_n)
+{
+	if (strncmp(param, "HTTP_", 5) != 0 || strncmp(param + 5, name, name_n) != 0 ||
+	    param[5 + name_n] != '=')
+		return STR_NONE;
+	return str_of(param + 5 + name_n + 1);
+}
+
+/* All lines of a header as one text. With no room left it is absent: better refused than half read. */
+static struct str joined(struct decoder *decoder, const char *name, size_t name_n)
+{
+	struct str separator = strcmp(name, "COOKIE") == 0 ? STR("; ") : STR(", ");
+
+	if (decoder->joined_count == DECODER_JOINED_MAX)
+		return STR_NONE;
+	struct buf *all = &decoder->joined[decoder->joined_count++];
+	for (char **p = decoder->params; *p; p++) {
+		struct str value = header_in(*p, name, name_n);
+
+		if (str_absent(value))
+			continue;
+		if (all->n > 0)
+			buf_add_str(all, separator);
+		buf_add_str(all, value);
+	}
+	return buf_error(all) == OK ? buf_str(all) : STR_NONE;
+}
+
+struct str request_header(const struct request *request, const char *cgi_name)
+{
+	struct decoder *decoder = request->fcgi;
+	size_t name_n = strlen(cgi_name);
+	struct str found = STR_NONE;
+
+	for (char **p = decoder->params; p && *p; p++) {
+		struct str value = header_in(*p, cgi_name, name_n);
+
+		if (str_absent(value))
+			continue;
+		if (!str_absent(found))
+			return joined(decoder, cgi_name, name_n);
+		found = value;
+	}
+	return found;
+}
+
+enum err request_read_body(struct request *request, size_t max, struct buf *body)
+{
+	struct decoder *decoder = request->fcgi;
+
+	if (!str_absent(request->body))
+		return ERR_INTERNAL;
+	buf_clear(body);
+	if (request->content_length > 0 && (uint64_t)request->content_length > max)
+		return ERR_BODY_TOO_LARGE;
+	if (max < body->max)
+		body->max = max; /* it is this request's: the cap stays */
+	TRY(conn_read_body(decoder->conn, decoder->patience_ms, body));
+	if (request->content_length >= 0 && (int64_t)body->n != request->content_length)
+		return ERR_BAD_REQUEST;
+	request->body = buf_str(body);
+	return OK;
+}

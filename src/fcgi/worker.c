@@ -1,0 +1,307 @@
+/*
+ * The loop of a worker.
+ *
+ * One epoll set holds the listening socket, the channel of handed-over connections, and the
+ * connections; all level-triggered, so that whatever was not taken shows up again. Each round serves
+ * at most one request of each connection that has one: nobody starves. SIGTERM and SIGINT are blocked
+ * but for the wait, so a request in hand always ends as it should.
+ */
+#include "fcgi/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "fcgi/connections.h"
+#include "fcgi/decode.h"
+#include "fcgi/handover.h"
+#include "fcgi/send.h"
+
+enum {
+	CONNECTIONS = 512,
+	CONNECTIONS_SINGLE = 16, /* one in use, the others dropping bodies that nobody wanted */
+	PATIENCE_MS = 10000,
+	IDLE_MS = 1000,
+	RETRY_MS = 20,      /* between two looks of a worker that leaves */
+	PAUSE_MS = 100,     /* without new connections, when descriptors or memory are out */
+	EVENTS = 64,
+};
+
+/* Where the worker is going. Signals only ever move it forward. */
+enum course { RUN, RETIRE, STOP };
+static volatile sig_atomic_t course = RUN;
+
+struct worker {
+	const struct worker_options *options;
+	const struct worker_seat *seat;
+	struct connections connections;
+	struct source listen;
+	struct source take;
+	int64_t paused_until_us;
+	uint64_t requests_left; /* until this worker is recycled; 0: never */
+	struct decoder decoder;
+	struct reply reply;
+	void *state;
+};
+
+static void on_signal(int number)
+{
+	int wanted = number == SIGTERM ? RETIRE : STOP;
+
+	if (wanted > course)
+		course = wanted;
+}
+
+/* The signals that the worker obeys are blocked from here on, but for its wait. */
+static void take_signals(sigset_t *ret_during_wait)
+{
+	static const int ignored[] = { SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2 };
+	struct sigaction action = { .sa_handler = on_signal };
+	sigset_t blocked;
+
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		sigaction(ignored[i], &action, NULL);
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGCHLD, &action, NULL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	sigemptyset(ret_during_wait);
+}
+
+/* --- new connections ------------------------------------------------------ */
+
+static bool may_take_more(const struct worker *w)
+{
+	return connections_have_room(&w->connections) &&
+	       (w->paused_until_us == 0 || clock_monotonic_us() >= w->paused_until_us);
+}
+
+static void pause_taking(struct worker *w, int error_number)
+{
+	/* EMFILE, ENFILE, ENOBUFS, ENOMEM: another worker may have better luck meanwhile. */
+	log_write(LOG_WARN, "no new connections for a moment", LOG_FIELDS(log_errno(error_number)));
+	w->paused_until_us = clock_monotonic_us() + PAUSE_MS * 1000;
+}
+
+/* false: there is none. */
+static bool accept_one(struct worker *w)
+{
+	int fd = accept4(w->listen.fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		return connections_add(&w->connections, fd) != NULL;
+	if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		pause_taking(w, errno);
+	return false;
+}
+
+/* The same from a worker that leaves. */
+static bool take_one(struct worker *w)
+{
+	int fd;
+	enum err e = handover_take(w->take.fd, &fd);
+
+	if (e == OK)
+		return connections_add(&w->connections, fd) != NULL;
+	if (e != ERR_END)
+		pause_taking(w, errno);
+	return false;
+}
+
+/* --- requests ------------------------------------------------------------- */
+
+static void answer(struct worker *w, struct conn *conn)
+{
+	struct request request;
+
+	reply_reset(&w->reply);
+	enum err e = decoder_begin(&w->decoder, conn, &request);
+	log_set_request(request.request_id);
+	if (e == OK) {
+		w->options->handle(w->state, &request, &w->reply);
+	} else {
+		w->reply.status = err_status(e);
+		w->reply.content_type = NULL;
+		log_write(LOG_WARN, "nginx sent an incomplete request", LOG_FIELDS(log_err(e)));
+	}
+	/* A SINGLE worker keeps none, even if nginx is set up to; nor is one kept with a body in it. */
+	if (w->options->mode == WORKER_SINGLE || conn->records.phase != RECORDS_DONE)
+		conn->last = true;
+	struct send_options send = { .fd = conn->fd,
+				     .request_id = conn->records.request_id,
+				     .head_only = str_eq(request.method, STR("HEAD")),
+				     .last = conn->last };
+	if (reply_send(&w->reply, &send) != OK)
+		conn->failed = true;
+	reply_reset(&w->reply);
+	decoder_finish(&w->decoder);
+	log_set_request(STR_NONE);
+}
+
+static void count_request(struct worker *w)
+{
+	if (w->requests_left > 0 && --w->requests_left == 0 && course == RUN)
+		course = RETIRE;
+}
+
+static void serve(struct worker *w, struct conn *conn)
+{
+	enum conn_event event = conn_read(conn);
+
+	if (event == CONN_REQUEST) {
+		answer(w, conn);
+		conn->served++;
+		conn->touched_us = clock_monotonic_us();
+		event = conn_answered(conn);
+		count_request(w);
+	}
+	if (event == CONN_UNSOUND)
+		log_write(LOG_WARN, "refused a connection: unsound FastCGI records", LOG_NO_FIELDS);
+	if (event != CONN_WAIT)
+		connections_drop(&w->connections, conn);
+}
+
+/* --- leaving -------------------------------------------------------------- */
+
+/* What has connected before the pool stopped is answered too: nobody else will. */
+static bool take_the_rest(struct worker *w)
+{
+	bool took = false;
+
+	while (may_take_more(w) && (take_one(w) || (w->seat->empty_backlog && accept_one(w))))
+		took = true;
+	return took;
+}
+
+/* One step on the way out; false when the worker has nothing left to do. */
+static bool stay(struct worker *w, int *ret_timeout_ms)
+{
+	bool more = false;
+
+	*ret_timeout_ms = IDLE_MS;
+	if (course == RUN)
+		return true;
+	*ret_timeout_ms = RETRY_MS;
+	if (course == RETIRE) {
+		if (connections_hand_over(&w->connections, w->seat->give_fd))
+			*ret_timeout_ms = IDLE_MS; /* what is left is in the middle of a request */
+	} else {
+		more = take_the_rest(w) || !may_take_more(w);
+		connections_wind_up(&w->connections);
+	}
+	return more || w->connections.count > 0;
+}
+
+/* --- the loop ------------------------------------------------------------- */
+
+static void choose_sources(struct worker *w, int *timeout_ms)
+{
+	bool wanted = course == RUN && may_take_more(w);
+
+	if (course == RUN && !wanted && w->options->mode == WORKER_POLLING)
+		connections_make_room(&w->connections);
+	if (w->paused_until_us > 0 && clock_monotonic_us() < w->paused_until_us)
+		*timeout_ms = PAUSE_MS;
+	else
+		w->paused_until_us = 0;
+	connections_watch(&w->connections, &w->listen, wanted);
+	connections_watch(&w->connections, &w->take, wanted);
+}
+
+static void dispatch(struct worker *w, const struct epoll_event *events, int n)
+{
+	for (int i = 0; i < n; i++) {
+		void *what = events[i].data.ptr;
+
+		if (what != &w->listen && what != &w->take)
+			serve(w, what);
+		else if (course == RUN && may_take_more(w))
+			(void)(what == &w->listen ? accept_one(w) : take_one(w));
+	}
+}
+
+static void loop(struct worker *w, const sigset_t *during_wait)
+{
+	struct epoll_event events[EVENTS];
+	int timeout_ms;
+
+	while (stay(w, &timeout_ms)) {
+		choose_sources(w, &timeout_ms);
+		int n = epoll_pwait(w->connections.epoll_fd, events, EVENTS, timeout_ms, during_wait);
+		if (n > 0)
+			dispatch(w, events, n);
+		else if (n == 0 && w->options->idle && timeout_ms == IDLE_MS)
+			w->options->idle(w->state);
+		connections_sweep(&w->connections);
+	}
+}
+
+/* Give or take a tenth, so that workers that started together don't leave together. */
+static uint64_t requests_until_recycled(unsigned recycle_after)
+{
+	uint32_t random;
+
+	if (recycle_after < 10 || random_bytes(&random, sizeof(random)) != OK)
+		return recycle_after;
+	return recycle_after - recycle_after / 10 + random % (recycle_after / 5 + 1);
+}
+
+static enum err set_up(struct worker *w)
+{
+	const struct worker_options *options = w->options;
+	bool single = options->mode == WORKER_SINGLE;
+	size_t room = options->connections ? options->connections : CONNECTIONS;
+	int patience_ms = options->patience_ms > 0 ? options->patience_ms : PATIENCE_MS;
+
+	w->requests_left = requests_until_recycled(options->recycle_after);
+	w->listen.fd = w->seat->listen_fd;
+	w->take.fd = w->seat->take_fd;
+	reply_init(&w->reply);
+	TRY(connections_init(&w->connections, single ? CONNECTIONS_SINGLE : room, single, patience_ms));
+	return decoder_init(&w->decoder, patience_ms);
+}
+
+static void say_ready(int ready_fd)
+{
+	/* When the master doesn't hear it, it will start another worker instead. */
+	ssize_t n = write(ready_fd, "r", 1);
+
+	(void)n;
+	close(ready_fd);
+}
+
+int worker_run(const struct worker_options *options, const struct worker_seat *seat)
+{
+	struct worker w = { .options = options, .seat = seat };
+	sigset_t during_wait;
+
+	course = RUN;
+	take_signals(&during_wait);
+	enum err e = set_up(&w);
+	if (e != OK) {
+		log_write(LOG_ERROR, "a worker can't be set up", LOG_FIELDS(log_err(e)));
+		return 1;
+	}
+	w.state = options->start(options->arg);
+	if (!w.state)
+		return 1;
+	say_ready(seat->ready_fd);
+	loop(&w, &during_wait);
+	if (options->stop)
+		options->stop(w.state);
+	reply_done(&w.reply);
+	decoder_done(&w.decoder);
+	connections_done(&w.connections);
+	return 0;
+}

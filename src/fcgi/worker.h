@@ -1,0 +1,55 @@
+/*
+ * A worker process: takes requests from nginx and gives them to one function, one after another.
+ *
+ * It differs only in how many connections it holds. POLLING (the front): many kept connections
+ * served in turn, so that no client starves. SINGLE (the vault): one connection at a time and none
+ * kept, so that a slow request keeps nobody else waiting in this process.
+ */
+#ifndef LW_FCGI_WORKER_H
+#define LW_FCGI_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "fcgi/reply.h"
+#include "fcgi/request.h"
+
+enum worker_mode { WORKER_POLLING, WORKER_SINGLE };
+
+struct worker_options {
+	enum worker_mode mode;
+	size_t connections;     /* held at once by a POLLING worker; 0: 512 */
+	unsigned recycle_after; /* requests until the worker makes room for a fresh one, give or take a tenth; 0: never */
+	int patience_ms;        /* for the rest of a request that began, and for nginx to take an answer; 0: 10 s */
+
+	void *arg; /* for start */
+	/* Opens what must not cross a fork (database, keys, sandbox). NULL: the worker can't work. */
+	void *(*start)(void *arg);
+	/* Answers one request. Signals that end the worker wait until it returns. */
+	void (*handle)(void *state, struct request *request, struct reply *reply);
+	/* When nothing happened for a second, every second; may be NULL. */
+	void (*idle)(void *state);
+	/* Before the worker leaves; may be NULL. */
+	void (*stop)(void *state);
+};
+
+/* What the master gives a worker; all of it is inherited, none of it has state of one request. */
+struct worker_seat {
+	int listen_fd;
+	int give_fd;  /* kept connections that a worker hands to the others (SOCK_SEQPACKET) */
+	int take_fd;  /* and where they take them */
+	int ready_fd; /* one byte is written here when `start` is done, then it is closed */
+	bool empty_backlog; /* on a stop, answer who has connected already: nobody else will */
+};
+
+/*
+ * Runs until SIGTERM, SIGINT or the end of `recycle_after`; returns the process's exit status.
+ *
+ * SIGTERM (retire): kept connections are handed to the other workers, unnoticed by nginx.
+ * SIGINT (stop): every connection gets the answer to what has been sent on it, then is closed.
+ * Either way a request in hand is finished first.
+ */
+int worker_run(const struct worker_options *options, const struct worker_seat *seat) MUST_CHECK;
+
+#endif

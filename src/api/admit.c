@@ -1,0 +1,72 @@
+#include "api/admit.h"
+
+#include "api/answer.h"
+#include "core/metrics.h"
+#include "identity/authenticate.h"
+
+static enum err take_rate(struct ctx *cx, struct rate_table *rates, enum rate_class class, enum rate_subject kind,
+			  struct str subject, struct reply *reply)
+{
+	int64_t limit = rate_limit_of(cx->config, class, kind);
+	struct rate_verdict verdict;
+
+	if (limit == 0)
+		return OK;
+	verdict = rate_take(rates, class, kind, subject, limit, cx->now_ms);
+	if (verdict.allowed)
+		return OK;
+	metrics_add(cx->metrics, METRIC_RATE_LIMITED, 1);
+	TRY(answer_rate_limited(cx, &verdict, reply));
+	return ERR_RATE_LIMITED;
+}
+
+static struct str id_subject(const struct id *id) { return (struct str){ (const char *)id->b, sizeof id->b }; }
+
+/* Limits that need to know who asks: of the session or API token, and of the tenant. */
+static enum err take_known_rates(struct ctx *cx, struct rate_table *rates, enum rate_class class, struct reply *reply)
+{
+	const struct principal *who = &cx->who;
+	const struct id *token = who->who == WHO_TOKEN	       ? &who->token
+				 : id_is_nil(&who->session) ? &who->user
+							    : &who->session;
+
+	TRY(take_rate(cx, rates, class, RATE_TOKEN, id_subject(token), reply));
+	return take_rate(cx, rates, class, RATE_TENANT, id_subject(&who->tenant), reply);
+}
+
+static enum err check_rights(const struct ctx *cx, const struct route *route)
+{
+	const struct principal *who = &cx->who;
+
+	if (who->who == WHO_USER)
+		return who->role >= route->role ? OK : ERR_DENIED;
+	/* No scope at all means that no API token may: changing a password is a person's business. */
+	return (who->scopes & route->scope) != 0 ? OK : ERR_SCOPE_MISSING;
+}
+
+static enum err authenticate(struct ctx *cx, const struct route *route)
+{
+	bool reads = route->method == METHOD_GET;
+	enum err e = identity_authenticate(cx, reads);
+
+	if (e == OK && cx->who.who == WHO_NOBODY)
+		e = route->auth == ROUTE_AUTH_USER ? ERR_NO_TOKEN : OK;
+	if (e != OK && err_status(e) == 401)
+		metrics_add(cx->metrics, METRIC_AUTH_REFUSED, 1);
+	return e;
+}
+
+enum err admit(struct ctx *cx, struct rate_table *rates, const struct route *route, struct reply *reply)
+{
+	enum rate_class class = rate_class_of(str_of(route->rate));
+
+	TRY(take_rate(cx, rates, class, RATE_ADDRESS, cx->address, reply));
+	if (route->auth == ROUTE_AUTH_NONE)
+		return OK;
+	TRY(authenticate(cx, route));
+	if (cx->who.who == WHO_NOBODY)
+		return OK;
+	TRY(take_known_rates(cx, rates, class, reply));
+	TRY(check_rights(cx, route));
+	return route->method == METHOD_GET ? OK : identity_check_csrf(cx);
+}

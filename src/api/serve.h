@@ -1,0 +1,41 @@
+/*
+ * From a request to its answer: path, who asks, limits, input, transaction,
+ * handler, audit, answer. The order is in serve.c and nowhere else.
+ */
+#ifndef LW_API_SERVE_H
+#define LW_API_SERVE_H
+
+#include "api/route.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "core/config.h"
+#include "core/metrics.h"
+#include "core/rate.h"
+#include "fcgi/reply.h"
+#include "fcgi/request.h"
+
+struct db;
+struct identity;
+struct keyring;
+struct server;
+
+/* What a worker has opened; all of it outlives the server. */
+struct server_parts {
+	enum route_pool pool;
+	const struct config *config;
+	struct db *db;
+	struct identity *identity;
+	struct keyring *front_keys;
+	struct keyring *vault_keys; /* NULL in the front pool */
+	struct metrics *metrics;
+	struct rate_table *rates;
+};
+
+/* One for each worker process. */
+enum err server_new(const struct server_parts *parts, struct server **ret_server) MUST_CHECK;
+void server_free(struct server *server);
+
+/* Answers one request; never fails to answer. `state` is the struct server. */
+void server_handle(void *state, struct request *request, struct reply *reply);
+
+#endif

@@ -1,0 +1,208 @@
+/* GET /audit and GET /audit/summary. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "core/ctx.h"
+#include "core/operations.h"
+#include "fcgi/reply.h"
+#include "store/sql_audit.h"
+
+enum { SUMMARY_ACTORS_MAX = 200 };
+
+static const int64_t DAY_MS = 24 * 60 * 60 * 1000LL;
+
+/* Ids begin with their time, so a range of time is a range of ids: the first id of that millisecond. */
+static struct id id_at(int64_t ms)
+{
+	struct id id = ID_NIL;
+
+	for (int i = 0; i < 6; i++)
+		id.b[i] = (uint8_t)((uint64_t)ms >> (40 - 8 * i));
+	return id;
+}
+
+static bool id_before(const struct id *a, const struct id *b) { return memcmp(a->b, b->b, sizeof a->b) < 0; }
+
+static void put_time(struct json_writer *w, const char *key, int64_t ms)
+{
+	char text[TIME_TEXT_MAX];
+
+	jw_put_text(w, key, time_format(ms, text));
+}
+
+static void put_id(struct json_writer *w, const char *key, enum id_kind kind, const struct opt_id *id)
+{
+	char text[ID_TEXT_MAX];
+
+	jw_put_text(w, key, id->set ? id_format(kind, &id->v, text) : STR_NONE);
+}
+
+static enum id_kind actor_id_kind(struct str actor_kind)
+{
+	return str_eq(actor_kind, STR("token")) ? ID_TOKEN : ID_USER;
+}
+
+static void write_target(struct json_writer *w, struct str kind, const struct opt_id *id)
+{
+	enum id_kind target_kind;
+
+	jw_key(w, "target");
+	if (!id->set || !id_kind_of_prefix(kind, &target_kind)) {
+		jw_add_null(w);
+		return;
+	}
+	jw_object(w);
+	jw_put_text(w, "kind", kind);
+	put_id(w, "id", target_kind, id);
+	jw_object_end(w);
+}
+
+static void write_row(struct json_writer *w, const struct sql_audit_list_row *row)
+{
+	const struct opt_id id = { true, row->audit_id };
+
+	jw_object(w);
+	put_id(w, "id", ID_AUDIT, &id);
+	put_time(w, "at", row->at);
+	jw_key(w, "actor");
+	jw_object(w);
+	jw_put_text(w, "kind", row->actor_kind);
+	put_id(w, "id", actor_id_kind(row->actor_kind), &row->actor_id);
+	jw_object_end(w);
+	jw_put_text(w, "action", row->action);
+	jw_put_text(w, "outcome", row->outcome);
+	jw_put_text(w, "code", row->code);
+	write_target(w, row->target_kind, &row->target_id);
+	jw_put_text(w, "service", row->service);
+	jw_put_text(w, "address", row->address);
+	put_id(w, "request_id", ID_REQUEST, &row->request_id);
+	jw_put_raw(w, "details", row->details);
+	jw_object_end(w);
+}
+
+/* An id in a filter may be of any kind: only its number is compared. */
+static enum err filter_id(struct ctx *cx, const char *field, struct str text, struct opt_id *ret_id)
+{
+	enum id_kind kind;
+
+	if (str_absent(text))
+		return OK;
+	ret_id->set = id_kind_of_prefix(str_slice(text, 0, str_find(text, '-')), &kind) &&
+		      id_parse(kind, text, &ret_id->v);
+	return ret_id->set ? OK : ctx_bad_field(cx, field, "BAD_FORMAT", "isn't an id");
+}
+
+static enum err read_filters(struct ctx *cx, const struct audit_list_in *in, struct sql_audit_list_in *ret_filters)
+{
+	struct id to = in->to.set ? id_at(in->to.v) : ID_MAX;
+
+	ret_filters->from = in->from.set ? id_at(in->from.v) : ID_NIL;
+	ret_filters->action = in->action;
+	ret_filters->service = in->service;
+	ret_filters->outcome = in->outcome;
+	ret_filters->limit = in->limit + 1;
+	TRY(ctx_cursor_read(cx, in->cursor, &ret_filters->before));
+	if (id_before(&to, &ret_filters->before))
+		ret_filters->before = to;
+	TRY(filter_id(cx, "query.actor", in->actor, &ret_filters->actor));
+	return filter_id(cx, "query.target", in->target, &ret_filters->target);
+}
+
+enum err audit_list(struct ctx *cx, const struct audit_list_in *in, struct reply *reply)
+{
+	struct sql_audit_list_in filters = { 0 };
+	struct sql_audit_list_row row;
+	struct json_writer w;
+	struct id last = ID_NIL;
+	enum err e;
+	int64_t n = 0;
+
+	TRY(read_filters(cx, in, &filters));
+	TRY(sql_audit_list(cx->db, &filters));
+	jw_start(&w, &reply->body);
+	jw_array(&w);
+	while ((e = sql_audit_list_next(cx->db, &row)) == OK && n++ < in->limit) {
+		write_row(&w, &row);
+		last = row.audit_id;
+	}
+	jw_array_end(&w);
+	if (e != OK && e != ERR_END)
+		return e;
+	return n > in->limit ? ctx_cursor_next(cx, reply, &last) : OK;
+}
+
+static enum err write_by_action(struct ctx *cx, const struct id *from, const struct id *before, struct json_writer *w)
+{
+	struct sql_audit_count_by_action_row row;
+	enum err e;
+
+	TRY(sql_audit_count_by_action(cx->db, &(struct sql_audit_count_by_action_in){ *from, *before }));
+	jw_key(w, "by_action");
+	jw_array(w);
+	while ((e = sql_audit_count_by_action_next(cx->db, &row)) == OK) {
+		jw_object(w);
+		jw_put_text(w, "action", row.action);
+		jw_put_int(w, "count", row.count);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+	return e == ERR_END ? OK : e;
+}
+
+static enum err write_by_actor(struct ctx *cx, const struct id *from, const struct id *before, struct json_writer *w)
+{
+	struct sql_audit_count_by_actor_row row;
+	enum err e;
+
+	TRY(sql_audit_count_by_actor(cx->db,
+				     &(struct sql_audit_count_by_actor_in){ *from, *before, SUMMARY_ACTORS_MAX }));
+	jw_key(w, "by_actor");
+	jw_array(w);
+	while ((e = sql_audit_count_by_actor_next(cx->db, &row)) == OK) {
+		jw_object(w);
+		jw_put_text(w, "kind", row.actor_kind);
+		put_id(w, "id", actor_id_kind(row.actor_kind), &row.actor_id);
+		jw_put_int(w, "count", row.count);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+	return e == ERR_END ? OK : e;
+}
+
+static enum err write_by_day(struct ctx *cx, const struct id *from, const struct id *before, struct json_writer *w)
+{
+	struct sql_audit_count_by_day_row row;
+	char day[TIME_TEXT_MAX];
+	enum err e;
+
+	TRY(sql_audit_count_by_day(cx->db, &(struct sql_audit_count_by_day_in){ *from, *before }));
+	jw_key(w, "by_day");
+	jw_array(w);
+	while ((e = sql_audit_count_by_day_next(cx->db, &row)) == OK) {
+		jw_object(w);
+		jw_put_text(w, "day", str_slice(time_format(row.day * DAY_MS, day), 0, 10));
+		jw_put_int(w, "count", row.count);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+	return e == ERR_END ? OK : e;
+}
+
+enum err audit_summary(struct ctx *cx, const struct audit_summary_in *in, struct reply *reply)
+{
+	int64_t to_ms = in->to.set ? in->to.v : cx->now_ms + 1;
+	int64_t from_ms = in->from.set ? in->from.v : to_ms - 30 * DAY_MS;
+	struct id from = id_at(from_ms), before = id_at(to_ms);
+	struct json_writer w;
+
+	jw_start(&w, &reply->body);
+	jw_object(&w);
+	put_time(&w, "from", from_ms);
+	put_time(&w, "to", to_ms);
+	TRY(write_by_action(cx, &from, &before, &w));
+	TRY(write_by_actor(cx, &from, &before, &w));
+	TRY(write_by_day(cx, &from, &before, &w));
+	jw_object_end(&w);
+	return OK;
+}

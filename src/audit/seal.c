@@ -1,0 +1,100 @@
+#include "audit/seal.h"
+
+#include <string.h>
+
+#include "audit/chain.h"
+#include "store/sql_audit.h"
+
+enum { SEAL_BATCH = 500, SEAL_BATCHES = 20, SETTLED_AFTER_MS = 10 * 60 * 1000 };
+
+static enum err read_head(struct db *db, struct audit_head *ret_head)
+{
+	struct sql_audit_chain_head_row row;
+	enum err e = sql_audit_chain_head(db, &row);
+
+	memset(ret_head, 0, sizeof *ret_head);
+	if (e == ERR_NOT_FOUND)
+		return OK;
+	if (e == OK) {
+		ret_head->position = row.position;
+		memcpy(ret_head->hash, row.hash.p, sizeof ret_head->hash);
+	}
+	return e;
+}
+
+struct batch {
+	const struct secret *key;
+	uint32_t generation;
+	int64_t settled_seq;
+	struct audit_head head;
+	int64_t sealed;
+};
+
+static enum err seal_row(struct db *db, struct batch *batch, const struct sql_audit_unsealed_row *found)
+{
+	const struct chain_row row = CHAIN_ROW(found, found->seq, found->at, found->audit_id, found->tenant_id);
+	uint8_t hash[SHA256_BYTES];
+
+	chain_hash(batch->key, batch->head.position + 1, batch->head.hash, &row, hash);
+	TRY(sql_audit_chain_insert(db,
+				   &(struct sql_audit_chain_insert_in){
+					   .position = batch->head.position + 1,
+					   .seq = row.seq,
+					   .key_generation = batch->generation,
+					   .hash = { (const char *)hash, sizeof hash },
+				   },
+				   NULL));
+	batch->head.position++;
+	memcpy(batch->head.hash, hash, sizeof hash);
+	batch->sealed++;
+	return OK;
+}
+
+static enum err seal_batch(struct db *db, void *arg)
+{
+	struct batch *batch = arg;
+	struct sql_audit_unsealed_row row;
+	enum err e;
+
+	batch->sealed = 0;
+	TRY(read_head(db, &batch->head));
+	TRY(sql_audit_unsealed(db, &(struct sql_audit_unsealed_in){ batch->settled_seq, SEAL_BATCH }));
+	while ((e = sql_audit_unsealed_next(db, &row)) == OK)
+		TRY(seal_row(db, batch, &row));
+	return e == ERR_END ? OK : e;
+}
+
+static enum err seal_locked(struct db *db, struct batch *batch, int64_t now_ms, int64_t *ret_sealed)
+{
+	struct sql_audit_settled_seq_row settled;
+
+	TRY(sql_audit_settled_seq(db, &(struct sql_audit_settled_seq_in){ now_ms - SETTLED_AFTER_MS }, &settled));
+	batch->settled_seq = settled.seq;
+	for (int i = 0; i < SEAL_BATCHES; i++) {
+		TRY(db_run(db, seal_batch, batch));
+		*ret_sealed += batch->sealed;
+		if (batch->sealed < SEAL_BATCH)
+			break;
+	}
+	return OK;
+}
+
+enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation, int64_t now_ms,
+		    int64_t *ret_sealed, struct audit_head *ret_head)
+{
+	struct batch batch = { .key = key, .generation = generation };
+	struct sql_audit_chain_lock_row lock;
+	struct sql_audit_chain_unlock_row unlock;
+	enum err e;
+
+	*ret_sealed = 0;
+	TRY(sql_audit_chain_lock(db, &lock));
+	if (!lock.locked.set || lock.locked.v != 1)
+		return ERR_DB_LOCKED;
+	e = seal_locked(db, &batch, now_ms, ret_sealed);
+	/* When the connection is lost, so is the lock. */
+	if (sql_audit_chain_unlock(db, &unlock) != OK && e == OK)
+		e = ERR_DB_LOST;
+	*ret_head = batch.head;
+	return e;
+}

@@ -1,0 +1,109 @@
+#include "vault/seal.h"
+
+#include "audit/audit.h"
+#include "base/log.h"
+#include "core/metrics.h"
+#include "store/db.h"
+#include "store/sql_credential.h"
+
+static void count(struct ctx *cx, enum metric metric)
+{
+	if (cx->metrics)
+		metrics_add(cx->metrics, metric, 1);
+}
+
+static struct envelope_context context_of(const struct ctx *cx, const struct vault_place *place, uint32_t generation)
+{
+	return (struct envelope_context){
+		.tenant = cx->who.tenant,
+		.credential = place->credential,
+		.owner = place->owner,
+		.type = place->type,
+		.version = (uint32_t)place->version,
+		.generation = generation,
+	};
+}
+
+enum err vault_seal(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place, struct str plain,
+		    struct buf *out)
+{
+	struct envelope_context context = context_of(cx, place, key->generation);
+
+	TRY(envelope_seal(&key->key, &context, plain, out));
+	count(cx, METRIC_SECRETS_SEALED);
+	return OK;
+}
+
+enum err vault_unseal_with(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place,
+			   struct str ciphertext, struct secret *ret_plain)
+{
+	struct envelope_context context = context_of(cx, place, key->generation);
+	enum err e = envelope_open(&key->key, &context, ciphertext, ret_plain);
+
+	count(cx, e == OK ? METRIC_SECRETS_OPENED : METRIC_SECRETS_UNREADABLE);
+	return e;
+}
+
+enum err vault_unseal(struct ctx *cx, const struct vault_sealed *sealed, struct secret *ret_plain)
+{
+	TENANT_KEY_AUTO struct tenant_key key = { 0 };
+	enum err e;
+
+	*ret_plain = SECRET_EMPTY;
+	e = tenant_key_unwrap(cx, &cx->who.tenant, sealed->generation, sealed->root_key_id, sealed->wrapped, &key);
+	if (e == OK)
+		return vault_unseal_with(cx, &key, &sealed->place, sealed->ciphertext, ret_plain);
+	if (e == ERR_UNREADABLE)
+		count(cx, METRIC_SECRETS_UNREADABLE);
+	return e;
+}
+
+/* In a transaction of its own: what failed is rolled back, and this is to stay. */
+static enum err write_unreadable(struct ctx *cx, const struct id *credential)
+{
+	struct audit_note note = cx->audit;
+	enum err e;
+
+	db_rollback(cx->db);
+	TRY(db_begin(cx->db));
+	ctx_audit_target(cx, ID_CREDENTIAL, credential);
+	e = audit_write(cx, AUDIT_CREDENTIAL_UNREADABLE, ERR_UNREADABLE);
+	cx->audit = note;
+	if (e == OK)
+		return db_commit(cx->db);
+	db_rollback(cx->db);
+	return e;
+}
+
+static void tell_unreadable(struct ctx *cx, const struct id *credential)
+{
+	char text[ID_TEXT_MAX];
+	enum err e = write_unreadable(cx, credential);
+
+	log_write(LOG_ERROR, "a stored credential can't be opened",
+		  LOG_FIELDS(log_str("credential", id_format(ID_CREDENTIAL, credential, text)),
+			     log_text("audit", e == OK ? "ok" : err_code(e))));
+}
+
+enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version, int64_t *ret_version,
+		    struct secret *ret_plain)
+{
+	const struct sql_credential_open_in in = { .credential_id = *credential, .version = version };
+	struct sql_credential_open_row row;
+	enum err e;
+
+	*ret_plain = SECRET_EMPTY;
+	TRY(sql_credential_open(cx->db, &in, &row));
+	const struct vault_sealed sealed = {
+		.place = { *credential, row.owner, row.type, row.version },
+		.generation = row.key_generation,
+		.ciphertext = row.ciphertext,
+		.root_key_id = row.root_key_id,
+		.wrapped = row.wrapped,
+	};
+	*ret_version = row.version;
+	e = vault_unseal(cx, &sealed, ret_plain);
+	if (e == ERR_UNREADABLE)
+		tell_unreadable(cx, credential);
+	return e;
+}

@@ -1,0 +1,52 @@
+/* Sealing and opening one version of one credential. */
+#ifndef LW_VAULT_SEAL_H
+#define LW_VAULT_SEAL_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/secret.h"
+#include "base/str.h"
+#include "core/ctx.h"
+#include "crypt/envelope.h"
+#include "vault/tenant_key.h"
+
+/* Longer than any plain text that is sealed: VAULT_DATA_MAX and what the envelope adds. */
+enum { VAULT_SEALED_MAX = (64 << 10) + ENVELOPE_OVERHEAD };
+
+/* What a version belongs to, within the scope's tenant. */
+struct vault_place {
+	struct id credential;
+	struct id owner; /* who made the credential */
+	struct str type;
+	int64_t version;
+};
+
+/* A stored version as it was read, with the wrapped key that it needs. */
+struct vault_sealed {
+	struct vault_place place;
+	int64_t generation;
+	struct str ciphertext;
+	struct str root_key_id, wrapped; /* absent: the key was destroyed */
+};
+
+enum err vault_seal(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place, struct str plain,
+		    struct buf *out) MUST_CHECK;
+/* One generic ERR_UNREADABLE whatever is wrong with it; ERR_NO_KEY when the root key isn't here. Tells nobody. */
+enum err vault_unseal(struct ctx *cx, const struct vault_sealed *sealed, struct secret *ret_plain) MUST_CHECK;
+/* The same with a key that is plain already, for batches. */
+enum err vault_unseal_with(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place,
+			   struct str ciphertext, struct secret *ret_plain) MUST_CHECK;
+
+/*
+ * The plain data of a credential of the scope's tenant: of that version, or of the newest. It is JSON text.
+ * ERR_NOT_FOUND when either isn't there. When it can't be opened (ERR_UNREADABLE), an audit row says so: the
+ * caller's transaction, which has failed, is rolled back for that, and the row is committed on its own.
+ */
+enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version, int64_t *ret_version,
+		    struct secret *ret_plain) MUST_CHECK;
+
+#endif

@@ -1,0 +1,110 @@
+/* A server with the real schema and grants, root keys on disk, and clients that call operations as the pipeline does. */
+#ifndef LW_TESTS_IDENTITY_SUPPORT_H
+#define LW_TESTS_IDENTITY_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json_read.h"
+#include "core/ctx.h"
+#include "core/operations.h"
+#include "fcgi/decode.h"
+#include "fcgi/reply.h"
+#include "fcgi/request.h"
+#include "identity/authenticate.h"
+#include "identity/identity.h"
+#include "private_mariadb.h"
+#include "store/db.h"
+
+#define assert_ok(expression) assert_int_equal((expression), OK)
+#define assert_str(s, text)                                                                        \
+	do {                                                                                       \
+		struct str assert_str_ = (s);                                                      \
+		assert_non_null(assert_str_.p);                                                    \
+		if (assert_str_.n != strlen(text) || memcmp(assert_str_.p, text, assert_str_.n))   \
+			fail_msg("%.*s instead of %s", STR_ARG(assert_str_), text);                \
+	} while (0)
+
+enum { CLIENT_HEADERS = 8, CLIENT_TEXT = 4096 };
+
+/* Somebody who calls: what they send, and what they got. */
+struct client {
+	const char *address;
+	char access[CLIENT_TEXT]; /* sent as a bearer token when it isn't empty */
+	char refresh[256];
+	char header[CLIENT_HEADERS][CLIENT_TEXT]; /* "HTTP_COOKIE=…": sent as they are */
+	struct ctx cx;
+	struct reply reply;
+	json_t *json; /* of the answer; NULL without one */
+	/* private */
+	char *params[CLIENT_HEADERS + 2];
+	char authorization[CLIENT_TEXT + 64];
+	struct decoder decoder;
+	struct request request;
+};
+
+extern struct private_mariadb server;
+extern struct config config;
+extern int64_t now_ms; /* what all clients take for the time */
+
+/* Group setup and teardown. Without a mariadbd the program ends as skipped. */
+int start_identity(void **state);
+int stop_identity(void **state);
+/* Before each test: nobody, and the configuration as it is. */
+int empty_identity(void **state);
+
+/* A client behind one process of that pool ("front", "vault"). */
+struct client *client_open(const char *pool);
+void client_close(struct client *client);
+/* Makes the process's keys and issuers anew, as after a reload. */
+void client_reload(struct client *client);
+/* The same person at a process of another pool: takes over their tokens. */
+void client_follow(struct client *client, const struct client *other);
+
+/* CALL(client, auth_login, .email = STR("…"), …): authenticates, runs in a transaction; the error or OK. */
+#define CALL(client, operation, ...)                                                               \
+	({                                                                                         \
+		struct operation##_in call_in_ = { __VA_ARGS__ };                                  \
+		enum err call_e_ = client_begin(client, "POST");                                   \
+		if (call_e_ == OK)                                                                 \
+			call_e_ = operation(&(client)->cx, &call_in_, &(client)->reply);           \
+		client_end(client, call_e_);                                                       \
+	})
+/* A GET: no transaction; the check of the session may be left to the statement. */
+#define GET(client, operation, ...)                                                                \
+	({                                                                                         \
+		struct operation##_in call_in_ = { __VA_ARGS__ };                                  \
+		enum err call_e_ = client_begin(client, "GET");                                    \
+		if (call_e_ == OK)                                                                 \
+			call_e_ = operation(&(client)->cx, &call_in_, &(client)->reply);           \
+		client_end_read(client, call_e_);                                                  \
+	})
+enum err client_begin(struct client *client, const char *method);
+enum err client_end(struct client *client, enum err e);
+enum err client_end_read(struct client *client, enum err e);
+
+/* Each makes an account (with a tenant) at a vault client and signs in as it. */
+struct client *registered(const char *email);
+enum err sign_in(struct client *client, const char *email, const char *password);
+/* The answer's text at "user.email"; the test fails without it. */
+struct str answered(const struct client *client, const char *path);
+struct id answered_id(const struct client *client, const char *path, enum id_kind kind);
+/* A header of the answer that begins so ("Set-Cookie: __Host-latchwork="): its rest up to ';', copied. */
+void answered_header(const struct client *client, const char *start, char ret_value[CLIENT_TEXT]);
+
+/* The token in the link of the newest mail to that address, opened with the root key. */
+void mailed_token(struct client *client, const char *recipient, char ret_token[128]);
+/* A number out of the database, asked as root. */
+long number_of(const char *sql);
+void run_sql(const char *sql);
+
+#define PASSWORD "a good and long passphrase"
+
+#endif

@@ -1,0 +1,198 @@
+#include "main/chores.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/idempotency.h"
+#include "audit/seal.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "identity/jwks.h"
+#include "identity/throttle.h"
+#include "jobs/loop.h"
+#include "net/http.h"
+#include "store/sql_idempotency.h"
+#include "store/sql_link.h"
+#include "store/sql_mail.h"
+#include "store/sql_session.h"
+#include "store/sql_throttle.h"
+#include "vault/credential.h"
+#include "vault/tenant_key.h"
+
+enum { BATCH = 500, BATCHES = 20, HEAD_EVERY_MS = 60000 };
+
+static const int64_t DAY_MS = 24 * 60 * 60 * 1000LL;
+
+const struct chore CHORES[] = {
+#define CHORE(name, interval_ms, words) { #name, interval_ms, chore_##name },
+#include "main/chores.def"
+#undef CHORE
+};
+const size_t CHORE_COUNT = ARRAY_SIZE(CHORES);
+
+/* --- the audit trail -------------------------------------------------------- */
+
+/*
+ * A head that is noted somewhere else shows a trail whose end was cut off, so it goes to the log, which the
+ * operator ships away, when it has moved and a minute has passed.
+ */
+static void note_head(const struct audit_head *head, int64_t now_ms)
+{
+	static int64_t noted_position, noted_at;
+	char hash[2 * sizeof(head->hash) + 1];
+
+	if (head->position == noted_position || now_ms - noted_at < HEAD_EVERY_MS)
+		return;
+	for (size_t i = 0; i < sizeof(head->hash); i++)
+		snprintf(hash + 2 * i, 3, "%02x", head->hash[i]);
+	log_write(LOG_INFO, "head of the audit chain",
+		  LOG_FIELDS(log_int("position", head->position), log_text("hash", hash)));
+	noted_position = head->position;
+	noted_at = now_ms;
+}
+
+enum err chore_audit_seal(struct ctx *cx)
+{
+	SECRET_AUTO struct secret key = SECRET_EMPTY;
+	struct audit_head head;
+	uint32_t generation;
+	int64_t sealed;
+
+	TRY(vault_system_key_newest(cx, &generation, &key));
+	enum err e = audit_seal(cx->db, &key, generation, cx->now_ms, &sealed, &head);
+	if (e == ERR_DB_LOCKED) /* another worker is at it */
+		return OK;
+	if (e == OK)
+		note_head(&head, cx->now_ms);
+	return e;
+}
+
+/* --- keys of external issuers ----------------------------------------------- */
+
+static void log_issuer(const struct config_issuer *issuer, const struct http_answer *answer, enum err e)
+{
+	log_write(LOG_WARN, "an issuer's keys can't be fetched; the old ones stay",
+		  LOG_FIELDS(log_text("issuer", issuer->issuer), log_text("url", issuer->jwks_url), log_err(e),
+			     log_int("status", answer->status), log_text("why", answer->why ? answer->why : "")));
+}
+
+static enum err fetch_keys(struct ctx *cx, const struct config_issuer *issuer, struct buf *body,
+			   struct http_answer *answer)
+{
+	static const struct http_header ACCEPT = { "Accept", STR("application/jwk-set+json, application/json") };
+
+	TRY(http_fetch(&(struct http_request){ .method = "GET",
+					       .url = str_of(issuer->jwks_url),
+					       .header = &ACCEPT,
+					       .headers = 1 },
+		       cx->egress, body, answer));
+	if (answer->status != 200) {
+		answer->why = "the status isn't 200";
+		return ERR_UPSTREAM;
+	}
+	return identity_jwks_store(cx->db, str_of(issuer->issuer), buf_str(body), cx->now_ms);
+}
+
+static bool is_database_error(enum err e)
+{
+	return e == ERR_DB_LOST || e == ERR_DB_UNSURE || e == ERR_DB_RETRY || e == ERR_DB_REFUSED;
+}
+
+/* An issuer that fails is tried again after its own time; it keeps neither the others nor the chore back. */
+static enum err refresh_issuer(struct ctx *cx, const struct config_issuer *issuer)
+{
+	BUF_AUTO struct buf body = { 0 };
+	struct http_answer answer = { 0 };
+
+	buf_init(&body, JWKS_DOCUMENT_MAX);
+	enum err e = fetch_keys(cx, issuer, &body, &answer);
+	if (e == OK)
+		log_write(LOG_INFO, "an issuer's keys were fetched", LOG_FIELDS(log_text("issuer", issuer->issuer)));
+	else if (!is_database_error(e))
+		log_issuer(issuer, &answer, e);
+	return is_database_error(e) ? e : OK;
+}
+
+enum err chore_jwks_refresh(struct ctx *cx)
+{
+	const struct config_issuer *due[CONFIG_ISSUERS_MAX];
+	size_t count;
+
+	TRY(identity_jwks_due(cx->db, cx->config, cx->now_ms, due, &count));
+	for (size_t i = 0; i < count && !loop_is_stopping(); i++)
+		TRY(refresh_issuer(cx, due[i]));
+	return OK;
+}
+
+/* --- what is over ----------------------------------------------------------- */
+
+enum err chore_credential_purge(struct ctx *cx)
+{
+	int purged;
+
+	TRY(vault_purge_expired(cx, BATCH, &purged));
+	if (purged > 0)
+		log_write(LOG_INFO, "deleted credentials were destroyed", LOG_FIELDS(log_int("count", purged)));
+	return OK;
+}
+
+/* Ids begin with their time: the first one of that millisecond. */
+static struct id first_id_at(int64_t ms)
+{
+	struct id id = ID_NIL;
+
+	for (int i = 0; i < 6; i++)
+		id.b[i] = (uint8_t)((uint64_t)ms >> (40 - 8 * i));
+	return id;
+}
+
+/* Deletes one batch of the rows that were over before that time, and counts them. */
+typedef enum err (*expire_batch)(struct db *db, int64_t before_ms, int64_t *ret_rows);
+
+#define EXPIRE(what)                                                                                  \
+	static enum err expire_##what(struct db *db, int64_t before_ms, int64_t *ret_rows)            \
+	{                                                                                             \
+		const struct sql_##what##_expire_in in = { .before = before_ms, .limit = BATCH };     \
+		return sql_##what##_expire(db, &in, ret_rows);                                        \
+	}
+EXPIRE(idempotency)
+EXPIRE(refresh)
+EXPIRE(session)
+EXPIRE(link)
+EXPIRE(throttle)
+
+static enum err expire_mail(struct db *db, int64_t before_ms, int64_t *ret_rows)
+{
+	const struct sql_mail_expire_in in = { .before = first_id_at(before_ms), .limit = BATCH };
+
+	return sql_mail_expire(db, &in, ret_rows);
+}
+
+static enum err expire_all(struct ctx *cx, expire_batch batch, int64_t keep_ms)
+{
+	int64_t rows = BATCH;
+
+	for (int i = 0; i < BATCHES && rows == BATCH && !loop_is_stopping(); i++)
+		TRY(batch(cx->db, cx->now_ms - keep_ms, &rows));
+	return OK;
+}
+
+enum err chore_expire(struct ctx *cx)
+{
+	const struct {
+		expire_batch batch;
+		int64_t keep_ms; /* counted from the row's end, or from its beginning where it has none */
+	} rows[] = {
+		{ expire_idempotency, IDEMPOTENCY_KEEP_MS },
+		{ expire_refresh, DAY_MS },
+		/* The addresses that an owner signed in from count for so long. */
+		{ expire_session, THROTTLE_KNOWN_MS },
+		{ expire_link, DAY_MS },
+		{ expire_throttle, DAY_MS },
+		{ expire_mail, 30 * DAY_MS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		TRY(expire_all(cx, rows[i].batch, rows[i].keep_ms));
+	return OK;
+}

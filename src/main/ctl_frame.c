@@ -1,0 +1,212 @@
+/* What latchctl's verbs share: opening, failing, printing. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/audit.h"
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "crypt/keyring.h"
+#include "identity/text.h"
+#include "main/ctl.h"
+#include "store/db.h"
+#include "store/sql_member.h"
+#include "store/sql_tenant.h"
+#include "store/sql_user.h"
+
+enum { ARENA_MAX = 64 << 20, SECRET_FILE_MAX = 4096, COLUMN_WIDTH = 32 };
+
+enum err ctl_fail(enum err e, const char *format, ...)
+{
+	va_list args;
+
+	fputs("latchctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return e;
+}
+
+enum err ctl_say(enum err e, const char *what) { return e == OK ? OK : ctl_fail(e, "%s: %s", what, err_words(e)); }
+
+void ctl_note(const struct ctl *ctl, const char *format, ...)
+{
+	va_list args;
+
+	if (ctl_option(ctl, "json") || ctl_option(ctl, "quiet"))
+		return;
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+void ctl_progress(void *arg, int64_t done, int64_t total)
+{
+	const struct ctl *ctl = arg;
+
+	if (ctl_option(ctl, "quiet") || !isatty(STDERR_FILENO))
+		return;
+	if (total > 0)
+		fprintf(stderr, "\r%3" PRId64 " %%  %" PRId64 " of %" PRId64 "%s", done * 100 / total, done, total,
+			done >= total ? "\n" : "");
+	else
+		fprintf(stderr, "\r%" PRId64, done);
+}
+
+/* --- opening ----------------------------------------------------------------- */
+
+enum err ctl_open(struct ctl *ctl, enum account account, unsigned needs)
+{
+	struct ctx *cx = &ctl->cx;
+
+	TRY(start_database(ctl->config, account, &cx->db));
+	if (needs & CTL_FRONT_KEYS)
+		TRY(start_keys(ctl->config, KEYS_FRONT, &cx->front_keys));
+	if (needs & CTL_VAULT_KEYS)
+		TRY(start_keys(ctl->config, KEYS_VAULT, &cx->vault_keys));
+	cx->arena = arena_new(ARENA_MAX);
+	if (!cx->arena)
+		return ctl_say(ERR_NO_MEMORY, "starting");
+	cx->config = ctl->config;
+	cx->now_ms = clock_now_ms();
+	cx->who = (struct principal){ .who = WHO_SYSTEM, .live = true };
+	ctx_enter(cx);
+	return ctl_say(db_ping(cx->db), "the database");
+}
+
+enum err ctl_enter_tenant(struct ctl *ctl, const char *id)
+{
+	const char *text = id ? id : ctl_option(ctl, "tenant");
+	struct sql_tenant_get_row row;
+	enum err e;
+
+	if (!id_parse(ID_TENANT, str_of(text), &ctl->cx.who.tenant))
+		return ctl_fail(ERR_BAD_INPUT, "%s is no tenant's id (ten-…)", text);
+	ctx_enter(&ctl->cx);
+	e = sql_tenant_get(ctl->cx.db, &row);
+	if (e == ERR_NOT_FOUND || (e == OK && row.deleted_at.set))
+		return ctl_fail(ERR_NOT_FOUND, "there is no tenant %s", text);
+	return ctl_say(e, "the tenant");
+}
+
+enum err ctl_act_as(struct ctl *ctl)
+{
+	const char *email = ctl_option(ctl, "email");
+	struct sql_user_by_email_row user;
+	struct sql_member_get_row member;
+	struct str folded;
+	enum err e;
+
+	TRY(ctl_say(email_fold(ctl->cx.arena, str_of(email), &folded), email));
+	e = sql_user_by_email(ctl->cx.db, &(struct sql_user_by_email_in){ folded }, &user);
+	if (e == OK)
+		e = sql_member_get(ctl->cx.db, &(struct sql_member_get_in){ user.user_id }, &member);
+	if (e == ERR_NOT_FOUND)
+		return ctl_fail(e, "%s is no member of the tenant", email);
+	TRY(ctl_say(e, email));
+	ctl->cx.who.user = user.user_id;
+	ctx_enter(&ctl->cx);
+	return OK;
+}
+
+enum err ctl_secret(struct ctl *ctl, const char *option, struct secret *ret_secret)
+{
+	const char *path = ctl_option(ctl, option);
+	enum err e = secret_read_file(path, SECRET_FILE_MAX, ret_secret);
+
+	if (e == OK && ret_secret->n == 0)
+		return ctl_fail(ERR_BAD_INPUT, "%s is empty", path);
+	return ctl_say(e, path);
+}
+
+struct change {
+	struct ctl *ctl;
+	enum audit_action action;
+	enum err (*fn)(struct ctl *ctl);
+};
+
+static enum err run_change(struct db *db, void *arg)
+{
+	const struct change *change = arg;
+
+	(void)db;
+	change->ctl->cx.audit = (struct audit_note){ 0 };
+	TRY(change->fn(change->ctl));
+	return audit_write(&change->ctl->cx, change->action, OK);
+}
+
+enum err ctl_change(struct ctl *ctl, enum audit_action action, enum err (*fn)(struct ctl *ctl))
+{
+	return db_run(ctl->cx.db, run_change, &(struct change){ ctl, action, fn });
+}
+
+/* --- lists ------------------------------------------------------------------- */
+
+static bool as_json(const struct ctl_list *list) { return ctl_option(list->ctl, "json") != NULL; }
+
+void ctl_list_begin(struct ctl_list *list, const struct ctl *ctl, const char *const *columns, size_t count)
+{
+	*list = (struct ctl_list){ .ctl = ctl, .columns = columns, .count = count };
+	if (as_json(list))
+		putchar('[');
+}
+
+void ctl_object_begin(struct ctl_list *list, const struct ctl *ctl, const char *const *columns, size_t count)
+{
+	*list = (struct ctl_list){ .ctl = ctl, .columns = columns, .count = count, .single = true };
+}
+
+static void print_json_row(const struct ctl_list *list, const struct str *values)
+{
+	BUF_AUTO struct buf text = { 0 };
+	struct json_writer w;
+
+	buf_init(&text, 1 << 20);
+	jw_start(&w, &text);
+	jw_object(&w);
+	for (size_t i = 0; i < list->count; i++)
+		jw_put_text(&w, list->columns[i], values[i]);
+	jw_object_end(&w);
+	printf("%s%.*s", list->rows > 0 ? ",\n " : "", STR_ARG(buf_str(&text)));
+}
+
+static void print_cells(const struct ctl_list *list, const struct str *values)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct str cell = str_absent(values[i]) ? STR("-") : values[i];
+
+		if (i + 1 == list->count)
+			printf("%.*s\n", STR_ARG(cell));
+		else
+			printf("%-*.*s  ", COLUMN_WIDTH, STR_ARG(cell));
+	}
+}
+
+void ctl_list_row(struct ctl_list *list, const struct str *values)
+{
+	struct str head[CTL_COLUMNS_MAX];
+
+	if (as_json(list)) {
+		print_json_row(list, values);
+	} else if (list->single) {
+		for (size_t i = 0; i < list->count; i++)
+			printf("%-20s %.*s\n", list->columns[i], STR_ARG(str_absent(values[i]) ? STR("-") : values[i]));
+	} else {
+		for (size_t i = 0; list->rows == 0 && i < list->count; i++)
+			head[i] = str_of(list->columns[i]);
+		if (list->rows == 0)
+			print_cells(list, head);
+		print_cells(list, values);
+	}
+	list->rows++;
+}
+
+void ctl_list_end(struct ctl_list *list)
+{
+	if (as_json(list))
+		puts(list->single ? "" : "]");
+}

@@ -1,0 +1,270 @@
+/*
+ * latchd: one pool of FastCGI workers, the front or the vault.
+ *
+ * The master opens the socket and what the workers share, and looks once that
+ * keys and database fit together. Each worker opens its own database connection,
+ * keys and sandbox after the fork.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/check.h"
+#include "api/serve.h"
+#include "base/log.h"
+#include "core/config.h"
+#include "core/metrics.h"
+#include "core/rate.h"
+#include "crypt/keyring.h"
+#include "fcgi/listen.h"
+#include "fcgi/pool.h"
+#include "fcgi/sandbox.h"
+#include "identity/identity.h"
+#include "main/start.h"
+#include "store/db.h"
+#include "vault/root_key.h"
+
+struct program {
+	const char *config_path;
+	enum route_pool pool;
+	struct config *config;
+	struct metrics *metrics;
+	struct rate_table *rates;
+	struct pool_options options;
+};
+
+/* What one worker has open. */
+struct worker {
+	struct keyring *front_keys, *vault_keys;
+	struct identity *identity;
+	struct db *db;
+	struct server *server;
+};
+
+static const char *pool_name(enum route_pool pool) { return pool == ROUTE_FRONT ? "front" : "vault"; }
+
+static enum account pool_account(enum route_pool pool) { return pool == ROUTE_FRONT ? ACCOUNT_FRONT : ACCOUNT_VAULT; }
+
+/* --- a worker -------------------------------------------------------------- */
+
+static void worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	server_free(worker->server);
+	identity_free(worker->identity);
+	db_free(worker->db);
+	keyring_free(worker->vault_keys);
+	keyring_free(worker->front_keys);
+	free(worker);
+}
+
+static enum err open_identity(const struct config *config, struct keyring *front_keys, struct identity **ret_identity)
+{
+	char why[IDENTITY_WHY_MAX];
+	enum err e = identity_new(config, front_keys, why, ret_identity);
+
+	if (e != OK)
+		log_write(LOG_ERROR, "tokens can't be checked", LOG_FIELDS(log_text("why", why)));
+	return e;
+}
+
+static enum err enter_sandbox(const struct program *program)
+{
+	if (!program->config->server_sandbox)
+		return OK;
+	return program->pool == ROUTE_FRONT ? sandbox_front() : sandbox_vault();
+}
+
+static enum err open_worker(const struct program *program, struct worker *worker)
+{
+	const struct config *config = program->config;
+
+	TRY(start_keys(config, KEYS_FRONT, &worker->front_keys));
+	if (program->pool == ROUTE_VAULT)
+		TRY(start_keys(config, KEYS_VAULT, &worker->vault_keys));
+	TRY(start_database(config, pool_account(program->pool), &worker->db));
+	TRY(open_identity(config, worker->front_keys, &worker->identity));
+	TRY(check_setup());
+	TRY(server_new(
+		&(struct server_parts){
+			.pool = program->pool,
+			.config = config,
+			.db = worker->db,
+			.identity = worker->identity,
+			.front_keys = worker->front_keys,
+			.vault_keys = worker->vault_keys,
+			.metrics = program->metrics,
+			.rates = program->rates,
+		},
+		&worker->server));
+	return enter_sandbox(program);
+}
+
+static void *worker_start(void *arg)
+{
+	const struct program *program = arg;
+	struct worker *worker = calloc(1, sizeof *worker);
+	enum err e = worker ? open_worker(program, worker) : ERR_NO_MEMORY;
+
+	if (e != OK) {
+		log_write(LOG_ERROR, "a worker can't start", LOG_FIELDS(log_err(e)));
+		worker_free(worker);
+		return NULL;
+	}
+	metrics_add(program->metrics, METRIC_WORKER_STARTS, 1);
+	return worker;
+}
+
+static void worker_handle(void *state, struct request *request, struct reply *reply)
+{
+	server_handle(((struct worker *)state)->server, request, reply);
+}
+
+static void worker_stop(void *state) { worker_free(state); }
+
+/* --- the master ------------------------------------------------------------ */
+
+static void set_options(struct program *program)
+{
+	const struct config *config = program->config;
+	bool front = program->pool == ROUTE_FRONT;
+	struct pool_options *o = &program->options;
+
+	o->workers = (unsigned)(front ? config->front_workers : config->vault_workers);
+	o->pidfile = front ? config->front_pidfile : config->vault_pidfile;
+	o->drain_ms = (int)config->server_drain_ms;
+	o->worker.mode = front ? WORKER_POLLING : WORKER_SINGLE;
+	o->worker.connections = front ? (size_t)config->front_connections : 1;
+	o->worker.recycle_after = (unsigned)(front ? config->front_recycle_requests : config->vault_recycle_requests);
+}
+
+/* The old configuration is left allocated: options of the running generation point into it. */
+static enum err reload(void *arg)
+{
+	struct program *program = arg;
+
+	TRY(start_config(program->config_path, &program->config));
+	set_options(program);
+	return OK;
+}
+
+static enum err check_key_set(struct db *db, struct keyring *keyring, const char *purpose)
+{
+	char why[KEYRING_WHY_MAX];
+	enum err e = vault_check_keys(db, keyring, purpose, why);
+
+	if (e != OK)
+		log_write(LOG_ERROR, "keys and database don't fit together", LOG_FIELDS(log_err(e), log_text("why", why)));
+	return e;
+}
+
+/* A wrong or missing root key is found before anybody can connect, and before anything is written. */
+static enum err check_keys(const struct program *program)
+{
+	struct keyring *front = NULL, *vault = NULL;
+	struct db *db = NULL;
+	enum err e = start_keys(program->config, KEYS_FRONT, &front);
+
+	if (e == OK && program->pool == ROUTE_VAULT)
+		e = start_keys(program->config, KEYS_VAULT, &vault);
+	if (e == OK)
+		e = start_database(program->config, pool_account(program->pool), &db);
+	if (e == OK)
+		e = check_key_set(db, front, FRONT_PURPOSE);
+	if (e == OK && vault)
+		e = check_key_set(db, vault, VAULT_PURPOSE);
+	db_free(db);
+	keyring_free(vault);
+	keyring_free(front);
+	return e;
+}
+
+static enum err open_listener(const struct program *program, struct listener *ret_listener)
+{
+	bool front = program->pool == ROUTE_FRONT;
+	const char *group = front ? program->config->front_socket_group : program->config->vault_socket_group;
+	const char *path = front ? program->config->front_socket : program->config->vault_socket;
+	const char *why = "";
+	enum err e = listen_open(
+		&(struct listen_options){ .path = path, .group = group[0] ? group : NULL, .patience_ms = 2000 },
+		ret_listener, &why);
+
+	if (e != OK)
+		log_write(LOG_ERROR, "the socket can't be opened", LOG_FIELDS(log_text("path", path), log_text("why", why)));
+	return e;
+}
+
+static enum err run_pool(struct program *program)
+{
+	struct listener listener;
+	enum err e;
+
+	TRY(check_keys(program));
+	TRY(metrics_new(&program->metrics));
+	TRY(rate_table_new(&program->rates));
+	TRY(open_listener(program, &listener));
+	program->options = (struct pool_options){
+		.listener = &listener,
+		.watch_fd = -1,
+		.arg = program,
+		.reload = reload,
+		.worker = { .arg = program, .start = worker_start, .handle = worker_handle, .stop = worker_stop },
+	};
+	set_options(program);
+	e = pool_run(&program->options);
+	if (e != OK)
+		log_write(LOG_ERROR, "the pool can't run", LOG_FIELDS(log_err(e)));
+	listen_close(&listener);
+	return e;
+}
+
+static int usage(FILE *out)
+{
+	fprintf(out, "usage: latchd --pool front|vault [--config FILE]\n       latchd --version\n");
+	return out == stdout ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static bool parse_pool(const char *text, enum route_pool *ret_pool)
+{
+	*ret_pool = strcmp(text, "vault") == 0 ? ROUTE_VAULT : ROUTE_FRONT;
+	return strcmp(text, pool_name(*ret_pool)) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option OPTIONS[] = {
+		{ "pool", required_argument, NULL, 'p' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct program program = { 0 };
+	bool has_pool = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "p:c:hv", OPTIONS, NULL)) != -1) {
+		switch (option) {
+		case 'p':
+			has_pool = parse_pool(optarg, &program.pool);
+			break;
+		case 'c':
+			program.config_path = optarg;
+			break;
+		case 'v':
+			puts("latchd " LATCHWORK_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			return usage(option == 'h' ? stdout : stderr);
+		}
+	}
+	if (!has_pool || optind != argc)
+		return usage(stderr);
+	if (start_process(program.pool == ROUTE_FRONT ? "latchd front" : "latchd vault") != OK ||
+	    start_config(program.config_path, &program.config) != OK || run_pool(&program) != OK)
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,105 @@
+#include "main/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json_read.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "crypt/keyring.h"
+#include "store/db.h"
+
+enum { SECRET_FILE_MAX = 4096 };
+
+enum err start_process(const char *program)
+{
+	process_guard_secrets();
+	umask(0077);
+	log_setup(program, LOG_INFO);
+	return json_setup();
+}
+
+static enum log_level level_of(const char *text)
+{
+	static const char *const LEVELS[] = {
+		[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(LEVELS); i++)
+		if (str_eq(str_of(text), str_of(LEVELS[i])))
+			return (enum log_level)i;
+	return LOG_INFO;
+}
+
+enum err start_config(const char *path, struct config **ret_config)
+{
+	const char *from_environment = getenv("LATCHWORK_CONF");
+	char why[CONFIG_WHY_MAX];
+	enum err e;
+
+	if (!path)
+		path = from_environment ? from_environment : LATCHWORK_CONF;
+	e = config_load(path, why, ret_config);
+	if (e != OK) {
+		log_write(LOG_ERROR, "the configuration can't be used", LOG_FIELDS(log_text("why", why)));
+		return e;
+	}
+	log_set_level(level_of((*ret_config)->server_log_level));
+	return OK;
+}
+
+static enum err read_secret(const char *path, struct secret *ret_secret)
+{
+	enum err e;
+
+	if (path[0] == '\0')
+		return OK;
+	e = secret_read_file(path, SECRET_FILE_MAX, ret_secret);
+	if (e != OK)
+		log_write(LOG_ERROR, "a file with a secret can't be read",
+			  LOG_FIELDS(log_text("path", path), log_errno(errno)));
+	return e;
+}
+
+enum err start_database(const struct config *config, enum account account, struct db **ret_db)
+{
+	SECRET_AUTO struct secret password = SECRET_EMPTY;
+	const struct {
+		const char *user, *password_file;
+	} accounts[] = {
+		[ACCOUNT_FRONT] = { config->database_front_user, config->database_front_password_file },
+		[ACCOUNT_VAULT] = { config->database_vault_user, config->database_vault_password_file },
+		[ACCOUNT_WORKER] = { config->database_worker_user, config->database_worker_password_file },
+		[ACCOUNT_CTL] = { config->database_ctl_user, config->database_ctl_password_file },
+		[ACCOUNT_ADMIN] = { config->database_admin_user, config->database_admin_password_file },
+	};
+
+	TRY(read_secret(accounts[account].password_file, &password));
+	return db_new(
+		&(struct db_options){
+			.socket = config->database_socket,
+			.user = accounts[account].user,
+			.database = config->database_name,
+			.password = &password,
+			.connect_timeout_s = (int)((config->database_connect_timeout_ms + 999) / 1000),
+			.statement_s = (int)((config->database_statement_timeout_ms + 999) / 1000),
+		},
+		ret_db);
+}
+
+enum err start_keys(const struct config *config, enum key_set set, struct keyring **ret_keyring)
+{
+	SECRET_AUTO struct secret passphrase = SECRET_EMPTY;
+	const char *directory = set == KEYS_FRONT ? config->keys_front_dir : config->keys_vault_dir;
+	char why[KEYRING_WHY_MAX];
+	enum err e;
+
+	TRY(read_secret(config->keys_passphrase_file, &passphrase));
+	e = keyring_open(directory, passphrase.n > 0 ? &passphrase : NULL, why, ret_keyring);
+	if (e != OK)
+		log_write(LOG_ERROR, "the root keys can't be opened", LOG_FIELDS(log_text("why", why)));
+	return e;
+}

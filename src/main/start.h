@@ -1,0 +1,31 @@
+/*
+ * What every program does first: guard its memory, read its configuration,
+ * open keys and the database. Each function says on the log what is wrong, in
+ * words for the operator, and returns the error.
+ */
+#ifndef LW_MAIN_START_H
+#define LW_MAIN_START_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "core/config.h"
+
+struct db;
+struct keyring;
+
+/* The database account that a program uses. */
+enum account { ACCOUNT_FRONT, ACCOUNT_VAULT, ACCOUNT_WORKER, ACCOUNT_CTL, ACCOUNT_ADMIN };
+
+enum key_set { KEYS_FRONT, KEYS_VAULT };
+
+/* Cores off, freed memory overwritten, umask, the log, JSON. First in main. */
+enum err start_process(const char *program) MUST_CHECK;
+
+/* The configuration file: `path`, or LATCHWORK_CONF of the environment, or the built-in place. */
+enum err start_config(const char *path, struct config **ret_config) MUST_CHECK;
+
+enum err start_database(const struct config *config, enum account account, struct db **ret_db) MUST_CHECK;
+
+enum err start_keys(const struct config *config, enum key_set set, struct keyring **ret_keyring) MUST_CHECK;
+
+#endif

@@ -98,6 +98,7 @@ SELECT position, hash FROM audit_chain ORDER BY position DESC LIMIT 1;
 -- behind sealed ones. No transaction lives for ten minutes: what is older than that is settled.
 -- :name audit_settled_seq
 -- :one
+-- :scan the last hundred thousand links of the chain
 -- :pools worker ctl
 -- :global the chain runs through the rows of all tenants
 -- :in before:time

@@ -40,12 +40,12 @@ UPDATE schema_migration SET started = :started, done = :done WHERE version = :ve
 -- :in version:int
 UPDATE schema_migration SET applied_at = :now WHERE version = :version;
 
--- One migration at a time, on all of the server.
+-- One migration at a time. The server may need a moment to notice that the one before has died.
 -- :name migration_lock
 -- :one
 -- :pools ctl
 -- :out got:bool?
-SELECT GET_LOCK(CONCAT('latchwork.migrate.', DATABASE()), 0) AS got;
+SELECT GET_LOCK(CONCAT('latchwork.migrate.', DATABASE()), 2) AS got;
 
 -- :name migration_unlock
 -- :one

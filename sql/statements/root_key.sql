@@ -50,6 +50,7 @@ UPDATE root_key SET state = 'retired' WHERE purpose = :purpose AND state = 'old'
 
 -- :name root_key_uses
 -- :one
+-- :scan the keys of all tenants are counted, when a root key is retired
 -- :pools ctl
 -- :global a root key wraps the keys of all tenants
 -- :in root_key_id:text(32)

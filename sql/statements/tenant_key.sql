@@ -90,12 +90,14 @@ UPDATE v_credential_secret SET ciphertext = :ciphertext, key_generation = :key_g
 WHERE tenant_id = :tenant AND credential_id = :credential_id AND version = :version
 	AND key_generation = :old_generation;
 
+-- Two ranges of the index: `<>` would read every row of the tenant.
 -- :name tenant_key_stale_count
 -- :one
 -- :pools ctl
 -- :in key_generation:int
 -- :out stale:int
-SELECT COUNT(*) AS stale FROM v_credential_secret WHERE tenant_id = :tenant AND key_generation <> :key_generation;
+SELECT (SELECT COUNT(*) FROM v_credential_secret older WHERE older.tenant_id = :tenant AND older.key_generation < :key_generation)
+	+ (SELECT COUNT(*) FROM v_credential_secret newer WHERE newer.tenant_id = :tenant AND newer.key_generation > :key_generation) AS stale;
 
 -- :name tenant_key_delete_old
 -- :exec

@@ -59,6 +59,7 @@ static enum err authenticate(struct ctx *cx, const struct route *route)
 enum err admit(struct ctx *cx, struct rate_table *rates, const struct route *route, struct reply *reply)
 {
 	enum rate_class class = rate_class_of(str_of(route->rate));
+	enum err e;
 
 	TRY(take_rate(cx, rates, class, RATE_ADDRESS, cx->address, reply));
 	if (route->auth == ROUTE_AUTH_NONE)
@@ -67,6 +68,10 @@ enum err admit(struct ctx *cx, struct rate_table *rates, const struct route *rou
 	if (cx->who.who == WHO_NOBODY)
 		return OK;
 	TRY(take_known_rates(cx, rates, class, reply));
-	TRY(check_rights(cx, route));
+	e = check_rights(cx, route);
+	/* Who may not learns it, and leaves a trace, only in a session that is live: else it is 401, as for anybody. */
+	if (e != OK)
+		TRY(identity_confirm_live(cx));
+	TRY(e);
 	return route->method == METHOD_GET ? OK : identity_check_csrf(cx);
 }

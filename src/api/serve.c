@@ -152,17 +152,20 @@ static enum err run_handler(struct visit *v)
 }
 
 /* Reads: the session's check is folded into the handler's statement, and made up for when that found nothing. */
-static enum err run_read(struct visit *v)
+static enum err settle_session(struct visit *v, enum err e)
 {
 	struct ctx *cx = v->cx;
-	enum err e = run_handler(v);
+	enum err live;
 
 	if (cx->who.who == WHO_NOBODY || cx->who.live || db_live_confirmed(cx->db))
 		return e;
 	if (e != OK && err_status(e) >= 500)
 		return e;
-	TRY(identity_confirm_live(cx));
-	return e;
+	live = identity_confirm_live(cx);
+	if (live == OK)
+		return e;
+	reply_reset(v->reply);
+	return live;
 }
 
 static enum err write_audit(struct visit *v, enum err result)
@@ -247,9 +250,9 @@ static enum err run_write(struct visit *v)
 
 static enum err run(struct visit *v)
 {
-	if (v->route->method == METHOD_GET)
-		return run_read(v);
-	return v->route->transaction ? run_write(v) : run_handler(v);
+	bool writes = v->route->method != METHOD_GET;
+
+	return writes && v->route->transaction ? run_write(v) : run_handler(v);
 }
 
 /* --- the way in ------------------------------------------------------------ */
@@ -300,8 +303,10 @@ static enum err serve(struct visit *v)
 	if (e != OK)
 		return e == ERR_END ? OK : e;
 	TRY(admit(v->cx, v->server->parts.rates, v->route, v->reply));
-	TRY(read_input(v, &match));
-	return run(v);
+	e = read_input(v, &match);
+	if (e == OK)
+		e = run(v);
+	return settle_session(v, e);
 }
 
 /* --- the way out ----------------------------------------------------------- */

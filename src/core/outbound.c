@@ -1,6 +1,7 @@
 #include "core/outbound.h"
 
-enum err outbound_policy(const struct config *config, char ret_why[EGRESS_WHY_MAX], struct egress_policy **ret_policy)
+enum err outbound_policy(const struct config *config, char ret_why[EGRESS_WHY_MAX],
+			 struct egress_policy **ret_policy)
 {
 	return egress_policy_new(
 		&(struct egress_settings){

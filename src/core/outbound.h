@@ -7,7 +7,10 @@
 #include "core/config.h"
 #include "net/egress.h"
 
-/* The policy of the section [egress]; it keeps nothing of the configuration. ERR_CONFIG with `ret_why`; ERR_NO_MEMORY. */
+/*
+ * The policy of the section [egress]; it keeps nothing of the configuration. ERR_CONFIG with `ret_why`;
+ * ERR_NO_MEMORY.
+ */
 enum err outbound_policy(const struct config *config, char ret_why[EGRESS_WHY_MAX],
 			 struct egress_policy **ret_policy) MUST_CHECK;
 

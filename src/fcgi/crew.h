@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "fcgi/worker.h"
 
-enum { CREW_MAX = 2048 }; /* several generations can be on their way out at once */
+enum { CREW_MAX = 4096 }; /* several generations can be on their way out at once */
 
 struct crew_member {
 	pid_t pid;

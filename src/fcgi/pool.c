@@ -1,6 +1,6 @@
 /*
- * The master's loop. Signals only set flags, and only while it waits; what follows from them happens
- * in `step`, one thing after another.
+ * The master's loop. Signals come from a descriptor and only set flags; what follows from them
+ * happens in `step`, one thing after another.
  */
 #include "fcgi/pool.h"
 
@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,8 +28,6 @@ enum {
 	BACKOFF_MAX_US = 10000000,
 };
 
-static volatile sig_atomic_t want_reload, want_stop;
-
 struct pool {
 	const struct pool_options *options;
 	struct worker_seat seat;
@@ -39,40 +38,43 @@ struct pool {
 	size_t next_size;
 	int64_t next_until_us; /* it must be ready by then */
 	bool announced;        /* systemd knows that we are ready */
+	bool want_reload;
+	bool want_stop;
 	bool stopping;
+	int signal_fd;
 	unsigned young_deaths; /* in a row */
 	int64_t start_again_us;
-	struct pollfd polled[CREW_MAX + 1];
+	struct pollfd polled[CREW_MAX + 2];
 };
 
-static void on_signal(int number)
-{
-	if (number == SIGHUP)
-		want_reload = 1;
-	else if (number != SIGCHLD)
-		want_stop = 1;
-}
-
-/* Blocks what the master obeys, but for its wait. */
-static void take_signals(sigset_t *ret_during_wait)
+static enum err take_signals(int *ret_fd)
 {
 	static const int obeyed[] = { SIGHUP, SIGTERM, SIGINT, SIGCHLD };
-	struct sigaction action = { .sa_handler = on_signal };
-	sigset_t blocked;
+	static const int ignored[] = { SIGPIPE, SIGUSR1, SIGUSR2 };
+	struct sigaction action = { .sa_handler = SIG_IGN };
+	sigset_t set;
 
-	want_reload = want_stop = 0;
-	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		sigaction(ignored[i], &action, NULL);
+	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_SIZE(obeyed); i++)
-		sigaddset(&blocked, obeyed[i]);
-	sigprocmask(SIG_BLOCK, &blocked, ret_during_wait);
-	for (size_t i = 0; i < ARRAY_SIZE(obeyed); i++) {
-		sigaction(obeyed[i], &action, NULL);
-		sigdelset(ret_during_wait, obeyed[i]);
+		sigaddset(&set, obeyed[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	*ret_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *ret_fd >= 0 ? OK : ERR_IO;
+}
+
+/* SIGCHLD has done its work by ending the wait. */
+static void obey(struct pool *pool)
+{
+	struct signalfd_siginfo info;
+
+	while (read(pool->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			pool->want_reload = true;
+		else if (info.ssi_signo != SIGCHLD)
+			pool->want_stop = true;
 	}
-	action.sa_handler = SIG_IGN;
-	sigaction(SIGPIPE, &action, NULL);
-	sigaction(SIGUSR1, &action, NULL);
-	sigaction(SIGUSR2, &action, NULL);
 }
 
 static int drain_ms(const struct pool *pool)
@@ -211,7 +213,7 @@ static void step(struct pool *pool)
 	while (crew_reap(&pool->crew, &death))
 		bury(pool, &death);
 	crew_kill_late(&pool->crew);
-	if (want_stop && !pool->stopping)
+	if (pool->want_stop && !pool->stopping)
 		begin_stop(pool);
 	if (pool->stopping)
 		return;
@@ -220,9 +222,9 @@ static void step(struct pool *pool)
 	else if (pool->next != 0 && clock_monotonic_us() >= pool->next_until_us)
 		give_up_next(pool, "the new workers weren't ready in time");
 	/* The first generation comes up before the first reload; a table full of leavers empties first. */
-	if (want_reload && pool->next == 0 && pool->announced &&
+	if (pool->want_reload && pool->next == 0 && pool->announced &&
 	    pool->crew.count + 2 * POOL_WORKERS_MAX < CREW_MAX) {
-		want_reload = 0;
+		pool->want_reload = false;
 		begin_reload(pool);
 	}
 	fill_up(pool);
@@ -247,7 +249,7 @@ static int64_t next_step_us(const struct pool *pool)
 	return next;
 }
 
-static void wait_for_news(struct pool *pool, const sigset_t *during_wait)
+static void wait_for_news(struct pool *pool)
 {
 	int64_t next = next_step_us(pool), wait = next - clock_monotonic_us();
 	struct timespec timeout = { 0, 0 };
@@ -255,14 +257,16 @@ static void wait_for_news(struct pool *pool, const sigset_t *during_wait)
 
 	for (size_t i = 0; i < pool->crew.count; i++)
 		pool->polled[n++] = (struct pollfd){ pool->crew.v[i].ready_fd, POLLIN, 0 };
+	pool->polled[n++] = (struct pollfd){ pool->signal_fd, POLLIN, 0 };
 	pool->polled[n++] = (struct pollfd){ pool->options->watch_fd, POLLIN, 0 };
 	if (wait > 0)
 		timeout = (struct timespec){ wait / 1000000, wait % 1000000 * 1000 };
-	if (ppoll(pool->polled, n, next == INT64_MAX ? NULL : &timeout, during_wait) <= 0)
+	if (ppoll(pool->polled, n, next == INT64_MAX ? NULL : &timeout, NULL) <= 0)
 		return;
 	for (size_t i = 0; i < pool->crew.count; i++)
 		if (pool->polled[i].revents)
 			crew_hear(&pool->crew.v[i]);
+	obey(pool);
 	if (pool->polled[n - 1].revents)
 		pool->options->watch(pool->options->arg);
 }
@@ -276,40 +280,52 @@ static enum err check(const struct pool_options *o)
 	return sound ? OK : ERR_CONFIG;
 }
 
-static void run(struct pool *pool, const sigset_t *during_wait)
+static void run(struct pool *pool)
 {
 	step(pool);
 	while (!pool->stopping || pool->crew.count > 0) {
-		wait_for_news(pool, during_wait);
+		wait_for_news(pool);
 		step(pool);
 	}
 }
 
+static enum err open_all(struct pool *pool)
+{
+	TRY(handover_open(&pool->seat.give_fd, &pool->seat.take_fd));
+	TRY(take_signals(&pool->signal_fd));
+	return pidfile_write(pool->options->pidfile);
+}
+
+static void close_all(struct pool *pool)
+{
+	const int fds[] = { pool->seat.give_fd, pool->seat.take_fd, pool->signal_fd };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 enum err pool_run(const struct pool_options *options)
 {
-	sigset_t during_wait;
-
 	TRY(check(options));
 	struct pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return ERR_NO_MEMORY;
-	pool->options = options;
-	pool->generation = 1;
-	pool->size = options->workers;
-	pool->seat = (struct worker_seat){ .listen_fd = options->listener->fd,
-					   .empty_backlog = !options->listener->from_systemd };
-	enum err e = handover_open(&pool->seat.give_fd, &pool->seat.take_fd);
+	*pool = (struct pool){ .options = options,
+			       .generation = 1,
+			       .size = options->workers,
+			       .signal_fd = -1,
+			       .seat = { .listen_fd = options->listener->fd,
+					 .give_fd = -1,
+					 .take_fd = -1,
+					 .empty_backlog = !options->listener->from_systemd } };
+	enum err e = open_all(pool);
 	if (e == OK) {
-		e = pidfile_write(options->pidfile);
-		if (e == OK) {
-			take_signals(&during_wait);
-			run(pool, &during_wait);
-			pidfile_remove(options->pidfile);
-			listen_close(options->listener);
-		}
-		close(pool->seat.give_fd);
-		close(pool->seat.take_fd);
+		run(pool);
+		pidfile_remove(options->pidfile);
+		listen_close(options->listener);
 	}
+	close_all(pool);
 	free(pool);
 	return e;
 }

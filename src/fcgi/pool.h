@@ -14,7 +14,7 @@
 #include "fcgi/listen.h"
 #include "fcgi/worker.h"
 
-enum { POOL_WORKERS_MAX = 256 };
+enum { POOL_WORKERS_MAX = 1024 };
 
 struct pool_options {
 	struct listener *listener;    /* open; the pool unlinks and closes it at the end */

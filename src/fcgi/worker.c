@@ -1,10 +1,11 @@
 /*
  * The loop of a worker.
  *
- * One epoll set holds the listening socket, the channel of handed-over connections, and the
- * connections; all level-triggered, so that whatever was not taken shows up again. Each round serves
- * at most one request of each connection that has one: nobody starves. SIGTERM and SIGINT are blocked
- * but for the wait, so a request in hand always ends as it should.
+ * One epoll set holds the listening socket, the channel of handed-over connections, the connections
+ * and the signals; all level-triggered, so that whatever was not taken shows up again. Each round
+ * serves at most one request of each connection that has one: nobody starves. SIGTERM and SIGINT are
+ * read from a descriptor like everything else: a request in hand always ends as it should, and the
+ * signals aren't put off by a load that never lets epoll_pwait wait.
  */
 #include "fcgi/worker.h"
 
@@ -12,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,50 +35,54 @@ enum {
 	EVENTS = 64,
 };
 
-/* Where the worker is going. Signals only ever move it forward. */
+/* Where the worker is going: only ever forward. */
 enum course { RUN, RETIRE, STOP };
-static volatile sig_atomic_t course = RUN;
 
 struct worker {
 	const struct worker_options *options;
 	const struct worker_seat *seat;
+	enum course course;
 	struct connections connections;
+	struct source signals;
 	struct source listen;
 	struct source take;
 	int64_t paused_until_us;
+	bool rest_taken;        /* of those who had connected when the pool stopped */
 	uint64_t requests_left; /* until this worker is recycled; 0: never */
 	struct decoder decoder;
 	struct reply reply;
 	void *state;
 };
 
-static void on_signal(int number)
+static void go(struct worker *w, enum course course)
 {
-	int wanted = number == SIGTERM ? RETIRE : STOP;
-
-	if (wanted > course)
-		course = wanted;
+	if (course > w->course)
+		w->course = course;
 }
 
-/* The signals that the worker obeys are blocked from here on, but for its wait. */
-static void take_signals(sigset_t *ret_during_wait)
+/* SIGTERM and SIGINT come to a descriptor; what is meant for the master is ignored. */
+static enum err take_signals(int *ret_fd)
 {
 	static const int ignored[] = { SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2 };
-	struct sigaction action = { .sa_handler = on_signal };
-	sigset_t blocked;
+	struct sigaction action = { .sa_handler = SIG_IGN };
+	sigset_t obeyed;
 
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	action.sa_handler = SIG_IGN;
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		sigaction(ignored[i], &action, NULL);
-	action.sa_handler = SIG_DFL;
-	sigaction(SIGCHLD, &action, NULL);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGINT);
-	sigprocmask(SIG_SETMASK, &blocked, NULL);
-	sigemptyset(ret_during_wait);
+	sigemptyset(&obeyed);
+	sigaddset(&obeyed, SIGTERM);
+	sigaddset(&obeyed, SIGINT);
+	sigprocmask(SIG_SETMASK, &obeyed, NULL);
+	*ret_fd = signalfd(-1, &obeyed, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *ret_fd >= 0 ? OK : ERR_IO;
+}
+
+static void obey(struct worker *w)
+{
+	struct signalfd_siginfo info;
+
+	if (read(w->signals.fd, &info, sizeof(info)) == sizeof(info))
+		go(w, info.ssi_signo == SIGTERM ? RETIRE : STOP);
 }
 
 /* --- new connections ------------------------------------------------------ */
@@ -151,8 +157,8 @@ static void answer(struct worker *w, struct conn *conn)
 
 static void count_request(struct worker *w)
 {
-	if (w->requests_left > 0 && --w->requests_left == 0 && course == RUN)
-		course = RETIRE;
+	if (w->requests_left > 0 && --w->requests_left == 0)
+		go(w, RETIRE);
 }
 
 static void serve(struct worker *w, struct conn *conn)
@@ -174,42 +180,41 @@ static void serve(struct worker *w, struct conn *conn)
 
 /* --- leaving -------------------------------------------------------------- */
 
-/* What has connected before the pool stopped is answered too: nobody else will. */
-static bool take_the_rest(struct worker *w)
+/*
+ * What has connected before the pool stopped is answered too: nobody else will. Once only: should the
+ * master have died, the socket is still in its place and new connections never cease.
+ */
+static void take_the_rest(struct worker *w)
 {
-	bool took = false;
-
-	while (may_take_more(w) && (take_one(w) || (w->seat->empty_backlog && accept_one(w))))
-		took = true;
-	return took;
+	while (!w->rest_taken && may_take_more(w))
+		if (!take_one(w) && !(w->seat->empty_backlog && accept_one(w)))
+			w->rest_taken = may_take_more(w);
 }
 
 /* One step on the way out; false when the worker has nothing left to do. */
 static bool stay(struct worker *w, int *ret_timeout_ms)
 {
-	bool more = false;
-
 	*ret_timeout_ms = IDLE_MS;
-	if (course == RUN)
+	if (w->course == RUN)
 		return true;
 	*ret_timeout_ms = RETRY_MS;
-	if (course == RETIRE) {
+	if (w->course == RETIRE) {
 		if (connections_hand_over(&w->connections, w->seat->give_fd))
 			*ret_timeout_ms = IDLE_MS; /* what is left is in the middle of a request */
-	} else {
-		more = take_the_rest(w) || !may_take_more(w);
-		connections_wind_up(&w->connections);
+		return w->connections.count > 0;
 	}
-	return more || w->connections.count > 0;
+	take_the_rest(w);
+	connections_wind_up(&w->connections);
+	return !w->rest_taken || w->connections.count > 0;
 }
 
 /* --- the loop ------------------------------------------------------------- */
 
 static void choose_sources(struct worker *w, int *timeout_ms)
 {
-	bool wanted = course == RUN && may_take_more(w);
+	bool wanted = w->course == RUN && may_take_more(w);
 
-	if (course == RUN && !wanted && w->options->mode == WORKER_POLLING)
+	if (w->course == RUN && !wanted && w->options->mode == WORKER_POLLING)
 		connections_make_room(&w->connections);
 	if (w->paused_until_us > 0 && clock_monotonic_us() < w->paused_until_us)
 		*timeout_ms = PAUSE_MS;
@@ -224,21 +229,23 @@ static void dispatch(struct worker *w, const struct epoll_event *events, int n)
 	for (int i = 0; i < n; i++) {
 		void *what = events[i].data.ptr;
 
-		if (what != &w->listen && what != &w->take)
+		if (what == &w->signals)
+			obey(w);
+		else if (what != &w->listen && what != &w->take)
 			serve(w, what);
-		else if (course == RUN && may_take_more(w))
+		else if (w->course == RUN && may_take_more(w))
 			(void)(what == &w->listen ? accept_one(w) : take_one(w));
 	}
 }
 
-static void loop(struct worker *w, const sigset_t *during_wait)
+static void loop(struct worker *w)
 {
 	struct epoll_event events[EVENTS];
 	int timeout_ms;
 
 	while (stay(w, &timeout_ms)) {
 		choose_sources(w, &timeout_ms);
-		int n = epoll_pwait(w->connections.epoll_fd, events, EVENTS, timeout_ms, during_wait);
+		int n = epoll_wait(w->connections.epoll_fd, events, EVENTS, timeout_ms);
 		if (n > 0)
 			dispatch(w, events, n);
 		else if (n == 0 && w->options->idle && timeout_ms == IDLE_MS)
@@ -268,7 +275,9 @@ static enum err set_up(struct worker *w)
 	w->listen.fd = w->seat->listen_fd;
 	w->take.fd = w->seat->take_fd;
 	reply_init(&w->reply);
+	TRY(take_signals(&w->signals.fd));
 	TRY(connections_init(&w->connections, single ? CONNECTIONS_SINGLE : room, single, patience_ms));
+	connections_watch(&w->connections, &w->signals, true);
 	return decoder_init(&w->decoder, patience_ms);
 }
 
@@ -284,10 +293,7 @@ static void say_ready(int ready_fd)
 int worker_run(const struct worker_options *options, const struct worker_seat *seat)
 {
 	struct worker w = { .options = options, .seat = seat };
-	sigset_t during_wait;
 
-	course = RUN;
-	take_signals(&during_wait);
 	enum err e = set_up(&w);
 	if (e != OK) {
 		log_write(LOG_ERROR, "a worker can't be set up", LOG_FIELDS(log_err(e)));
@@ -297,11 +303,12 @@ int worker_run(const struct worker_options *options, const struct worker_seat *s
 	if (!w.state)
 		return 1;
 	say_ready(seat->ready_fd);
-	loop(&w, &during_wait);
+	loop(&w);
 	if (options->stop)
 		options->stop(w.state);
 	reply_done(&w.reply);
 	decoder_done(&w.decoder);
 	connections_done(&w.connections);
+	close(w.signals.fd);
 	return 0;
 }

@@ -1,5 +1,7 @@
 """What a statement must fulfil. Each rule yields a message; the first word of trouble is a line."""
-from sqlgen_tables import Using, functions, identifiers
+from sqlgen_blocks import Using
+from sqlgen_schema import item_name
+from sqlgen_tables import functions, identifiers
 from sqlgen_tokens import Fail, is_op, split, walk
 
 # Words of SQL that may stand where a column could, without parentheses behind them.
@@ -16,7 +18,7 @@ OR_WORDS = {"OR", "XOR"}
 
 def check(statement, analysis, schema):
     """All violations of one statement."""
-    for rule in (heading, values, pools, rows, relations, tenants, inserted_tenant, columns, unsafe):
+    for rule in (heading, values, pools, rows, relations, tenants, inserted_tenant, live, columns, unsafe):
         for message, line in rule(statement, analysis, schema):
             yield Fail(statement.file, line or statement.line, message)
 
@@ -77,12 +79,47 @@ def rows(statement, analysis, _schema):
 
 def swapped(statement, block):
     """Columns are taken by their place: the same names in another order are a mistake."""
-    from sqlgen_schema import item_name
     names = [item_name(part) for part in block.out]
     for value, name in zip(statement.outputs, names):
         if name != value.name and value.name in names:
             yield (f"{statement.name}: {value.name} stands where the statement gives {name}",
                    value.line)
+
+
+# --- sessions ----------------------------------------------------------------
+AGGREGATES = {"AVG", "BIT_AND", "BIT_OR", "BIT_XOR", "COUNT", "GROUP_CONCAT", "JSON_ARRAYAGG",
+              "JSON_OBJECTAGG", "MAX", "MIN", "STD", "STDDEV", "SUM", "VARIANCE"}
+
+
+def live(statement, analysis, _schema):
+    """A row, or a change, proves that the session is live: so there must be none when it isn't."""
+    if "live" not in statement.macros:
+        return
+    blocks = [analysis.top] if analysis.verb in ("UPDATE", "DELETE") else analysis.branches
+    for block in blocks or [analysis.top]:
+        if not any(is_live(part) for condition in block.conditions if not isinstance(condition, Using)
+                   and condition.only is None for part in conjuncts(condition.items)):
+            yield (f"{statement.name}: :live must be one of the parts that AND joins in WHERE "
+                   "(of each SELECT of a UNION)"), statement.sql_line
+        called = {name.upper() for part in block.out for name in own_functions(part)}
+        if called & AGGREGATES and "GROUP" not in block.clauses:
+            yield (f"{statement.name}: an aggregate without GROUP BY gives a row although :live isn't "
+                   "true"), statement.sql_line
+
+
+def is_live(part):
+    return len(part) == 2 and part[0].word() == "EXISTS" and part[0].macro == "live"
+
+
+def own_functions(items):
+    """Functions that are called outside subqueries and windows."""
+    for at, item in enumerate(items):
+        if item.kind == "group":
+            if not item.items or item.items[0].word() not in ("SELECT", "WITH"):
+                yield from own_functions(item.items)
+        elif item.name() and at + 1 < len(items) and items[at + 1].kind == "group" \
+                and not (at + 2 < len(items) and items[at + 2].word() == "OVER"):
+            yield item.name()
 
 
 # --- columns -----------------------------------------------------------------

@@ -12,7 +12,8 @@ enum err account_make_user(struct ctx *cx, const struct new_account *account, st
 	struct sql_user_insert_in in = { .email = str_trim(account->email),
 					 .name = account->name,
 					 .password_hash = account->password_hash,
-					 .email_verified_at = { account->email_verified, cx->now_ms } };
+					 .email_verified_at = { account->email_verified,
+								cx->now_ms } };
 	enum err e;
 
 	TRY(id_new(&in.user_id));
@@ -24,10 +25,12 @@ enum err account_make_user(struct ctx *cx, const struct new_account *account, st
 	return e;
 }
 
-enum err account_make_tenant(struct ctx *cx, const struct id *user, struct str name, struct id *ret_tenant)
+enum err account_make_tenant(struct ctx *cx, const struct id *user, struct str name,
+			     struct id *ret_tenant)
 {
 	struct sql_tenant_insert_in tenant = { .name = name };
-	struct sql_member_insert_in owner = { .user_id = *user, .new_role = str_of(role_text(ROLE_OWNER)) };
+	struct sql_member_insert_in owner = { .user_id = *user,
+					      .new_role = str_of(role_text(ROLE_OWNER)) };
 
 	TRY(id_new(ret_tenant));
 	/* The tenant's scope: the views let in its own rows only. The operator stays the operator. */

@@ -19,10 +19,13 @@ struct new_account {
 };
 
 /* ERR_EMAIL_TAKEN, also when the other one came at the same moment. */
-enum err account_make_user(struct ctx *cx, const struct new_account *account, struct id *ret_user) MUST_CHECK;
+enum err account_make_user(struct ctx *cx, const struct new_account *account,
+			   struct id *ret_user) MUST_CHECK;
 /* A tenant that the user owns. cx->who is the user (or still the operator) in it afterwards, without a session. */
-enum err account_make_tenant(struct ctx *cx, const struct id *user, struct str name, struct id *ret_tenant) MUST_CHECK;
+enum err account_make_tenant(struct ctx *cx, const struct id *user, struct str name,
+			     struct id *ret_tenant) MUST_CHECK;
 /* Mails a link that confirms the user's address. */
-enum err account_send_verification(struct ctx *cx, const struct id *user, struct str email) MUST_CHECK;
+enum err account_send_verification(struct ctx *cx, const struct id *user,
+				   struct str email) MUST_CHECK;
 
 #endif

@@ -31,8 +31,8 @@ static enum err generate(struct secret *ret_password)
 }
 
 /* The hash of the given password, or of a new one. */
-static enum err hash_of(struct ctx *cx, const struct secret *given, struct str email_key, struct secret *ret_generated,
-			char ret_hash[PASSWORD_HASH_MAX])
+static enum err hash_of(struct ctx *cx, const struct secret *given, struct str email_key,
+			struct secret *ret_generated, char ret_hash[PASSWORD_HASH_MAX])
 {
 	*ret_generated = SECRET_EMPTY;
 	if (!given) {
@@ -40,14 +40,16 @@ static enum err hash_of(struct ctx *cx, const struct secret *given, struct str e
 		return password_make_hash(cx->config, secret_str(ret_generated), ret_hash);
 	}
 	if (str_utf8_length(secret_str(given)) < 8)
-		return ctx_bad_field(cx, "password", "TOO_SHORT", "A password has at least 8 characters.");
+		return ctx_bad_field(cx, "password", "TOO_SHORT",
+				     "A password has at least 8 characters.");
 	TRY(password_check_new(cx, "password", secret_str(given), email_key));
 	return password_make_hash(cx->config, secret_str(given), ret_hash);
 }
 
 static enum err join(struct ctx *cx, const struct admin_new_user *wanted, const struct id *user)
 {
-	struct sql_member_insert_in member = { .user_id = *user, .new_role = str_of(role_text(wanted->role)) };
+	struct sql_member_insert_in member = { .user_id = *user,
+					       .new_role = str_of(role_text(wanted->role)) };
 	struct sql_tenant_get_row tenant;
 
 	cx->who.tenant = wanted->tenant.v;
@@ -56,9 +58,12 @@ static enum err join(struct ctx *cx, const struct admin_new_user *wanted, const 
 	return tenant.deleted_at.set ? ERR_NOT_FOUND : sql_member_insert(cx->db, &member, NULL);
 }
 
-enum err identity_user_create(struct ctx *cx, const struct admin_new_user *wanted, struct admin_made_user *ret_made)
+enum err identity_user_create(struct ctx *cx, const struct admin_new_user *wanted,
+			      struct admin_made_user *ret_made)
 {
-	struct new_account account = { .email = wanted->email, .name = wanted->name, .email_verified = true };
+	struct new_account account = { .email = wanted->email,
+				       .name = wanted->name,
+				       .email_verified = true };
 	struct admin_made_user made = { .generated = SECRET_EMPTY };
 	struct str key, name = wanted->tenant_name;
 	char hash[PASSWORD_HASH_MAX];
@@ -76,8 +81,8 @@ enum err identity_user_create(struct ctx *cx, const struct admin_new_user *wante
 		name = str_slice(key, 0, str_find(key, '@'));
 	made.tenant = wanted->tenant.v;
 	if (e == OK)
-		e = wanted->tenant.set ? join(cx, wanted, &made.user) :
-					 account_make_tenant(cx, &made.user, name, &made.tenant);
+		e = wanted->tenant.set ? join(cx, wanted, &made.user)
+				       : account_make_tenant(cx, &made.user, name, &made.tenant);
 	if (e != OK) {
 		secret_done(&made.generated);
 		return e;
@@ -98,8 +103,8 @@ enum err identity_user_find(struct ctx *cx, struct str email, struct id *ret_use
 	return OK;
 }
 
-enum err identity_user_set_password(struct ctx *cx, const struct id *user, const struct secret *password,
-				    struct secret *ret_generated)
+enum err identity_user_set_password(struct ctx *cx, const struct id *user,
+				    const struct secret *password, struct secret *ret_generated)
 {
 	struct sql_user_get_in get = { .user_id = *user };
 	struct sql_user_get_row row;
@@ -110,7 +115,8 @@ enum err identity_user_set_password(struct ctx *cx, const struct id *user, const
 	ctx_audit_target(cx, ID_USER, user);
 	TRY(sql_user_get(cx->db, &get, &row));
 	if (str_absent(row.email_key))
-		return ctx_fail(cx, ERR_DENIED, "People of an external issuer have no password here.");
+		return ctx_fail(cx, ERR_DENIED,
+				"People of an external issuer have no password here.");
 	TRY(hash_of(cx, password, row.email_key, ret_generated, hash));
 	set.password_hash = str_of(hash);
 	TRY(sql_user_set_password(cx->db, &set, NULL));
@@ -140,7 +146,8 @@ enum err identity_user_enable(struct ctx *cx, const struct id *user)
 	return rows == 0 ? ERR_NOT_FOUND : OK;
 }
 
-enum err identity_tenant_create(struct ctx *cx, const struct id *owner, struct str name, struct id *ret_tenant)
+enum err identity_tenant_create(struct ctx *cx, const struct id *owner, struct str name,
+				struct id *ret_tenant)
 {
 	struct sql_user_get_in get = { .user_id = *owner };
 	struct sql_user_get_row row;

@@ -20,17 +20,19 @@
 
 struct admin_new_user {
 	struct str email;
-	struct str name;            /* may be absent */
+	struct str name;               /* may be absent */
 	const struct secret *password; /* NULL: one is generated */
-	struct opt_id tenant;       /* join this one; not set: a new one, of which the user is the owner */
-	struct str tenant_name;     /* of the new one; absent: the address up to its @ */
-	enum role role;             /* in a tenant that exists */
+	struct opt_id
+		tenant; /* join this one; not set: a new one, of which the user is the owner */
+	struct str tenant_name; /* of the new one; absent: the address up to its @ */
+	enum role role;         /* in a tenant that exists */
 };
 
 struct admin_made_user {
 	struct id user;
 	struct id tenant;
-	struct secret generated; /* to be shown once; empty when a password was given. The caller wipes it. */
+	struct secret
+		generated; /* to be shown once; empty when a password was given. The caller wipes it. */
 };
 
 /* Makes an account. cx->who is in its tenant afterwards. ERR_EMAIL_TAKEN, ERR_BAD_INPUT (the password is a common
@@ -40,7 +42,8 @@ enum err identity_user_create(struct ctx *cx, const struct admin_new_user *wante
 /* The account of that address. ERR_NOT_FOUND. */
 enum err identity_user_find(struct ctx *cx, struct str email, struct id *ret_user) MUST_CHECK;
 /* Sets a password (NULL: generates one) and ends all sessions. */
-enum err identity_user_set_password(struct ctx *cx, const struct id *user, const struct secret *password,
+enum err identity_user_set_password(struct ctx *cx, const struct id *user,
+				    const struct secret *password,
 				    struct secret *ret_generated) MUST_CHECK;
 /* No sign-in, no session and no API token of theirs works from the commit on. ERR_NOT_FOUND. */
 enum err identity_user_disable(struct ctx *cx, const struct id *user) MUST_CHECK;

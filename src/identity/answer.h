@@ -30,6 +30,7 @@ void answer_page_start(struct answer_page *page, struct reply *reply, int64_t li
 /* Whether the row with that id still belongs to the page; the caller writes it then. */
 bool answer_page_item(struct answer_page *page, const struct id *id) MUST_CHECK;
 /* `e` is what ended the rows. Sets the Link header when another page follows. */
-enum err answer_page_end(struct answer_page *page, struct ctx *cx, struct reply *reply, enum err e) MUST_CHECK;
+enum err answer_page_end(struct answer_page *page, struct ctx *cx, struct reply *reply,
+			 enum err e) MUST_CHECK;
 
 #endif

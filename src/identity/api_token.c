@@ -37,11 +37,13 @@ struct str scopes_format(scopes set, char text[SCOPES_TEXT_MAX])
 /* The time of the last use is a help for people: failing to note it fails nothing. */
 static void touch(struct ctx *cx, const struct id *token)
 {
-	struct sql_api_token_touch_in in = { .token_id = *token, .before = cx->now_ms - TOUCH_AGAIN_MS };
+	struct sql_api_token_touch_in in = { .token_id = *token,
+					     .before = cx->now_ms - TOUCH_AGAIN_MS };
 	enum err e = sql_api_token_touch(cx->db, &in, NULL);
 
 	if (e != OK)
-		log_write(LOG_WARN, "the use of an API token was not noted", LOG_FIELDS(log_err(e)));
+		log_write(LOG_WARN, "the use of an API token was not noted",
+			  LOG_FIELDS(log_err(e)));
 }
 
 enum err api_token_enter(struct ctx *cx, struct str token)
@@ -56,7 +58,8 @@ enum err api_token_enter(struct ctx *cx, struct str token)
 	e = sql_api_token_enter(cx->db, &in, &row);
 	if (e != OK)
 		return e == ERR_NOT_FOUND ? ERR_BAD_TOKEN : e;
-	if (row.secret_hash.n != sizeof(hash) || !bytes_eq_constant_time(row.secret_hash.p, hash, sizeof(hash)))
+	if (row.secret_hash.n != sizeof(hash) ||
+	    !bytes_eq_constant_time(row.secret_hash.p, hash, sizeof(hash)))
 		return ERR_BAD_TOKEN;
 	if (row.expires_at.set && row.expires_at.v <= cx->now_ms)
 		return ERR_TOKEN_EXPIRED;
@@ -73,8 +76,8 @@ enum err api_token_enter(struct ctx *cx, struct str token)
 	return OK;
 }
 
-enum err api_token_make(struct ctx *cx, struct str name, scopes wanted, struct opt_int expires_at, struct id *ret_id,
-			struct secret *ret_text)
+enum err api_token_make(struct ctx *cx, struct str name, scopes wanted, struct opt_int expires_at,
+			struct id *ret_id, struct secret *ret_text)
 {
 	struct sql_api_token_insert_in in = { .name = name, .expires_at = expires_at };
 	char text[SCOPES_TEXT_MAX];
@@ -82,9 +85,11 @@ enum err api_token_make(struct ctx *cx, struct str name, scopes wanted, struct o
 
 	*ret_text = SECRET_EMPTY;
 	if (expires_at.set && expires_at.v <= cx->now_ms)
-		return ctx_bad_field(cx, "expires_at", "IN_THE_PAST", "A token can't expire before it is made.");
+		return ctx_bad_field(cx, "expires_at", "IN_THE_PAST",
+				     "A token can't expire before it is made.");
 	if (cx->who.who == WHO_TOKEN && (wanted & ~cx->who.scopes))
-		return ctx_fail(cx, ERR_SCOPE_MISSING, "A token can't give away scopes that it lacks itself.");
+		return ctx_fail(cx, ERR_SCOPE_MISSING,
+				"A token can't give away scopes that it lacks itself.");
 	TRY(id_new(ret_id));
 	TRY(api_token_new(ret_id, ret_text, hash));
 	in.token_id = *ret_id;

@@ -22,8 +22,8 @@ enum err api_token_enter(struct ctx *cx, struct str token) MUST_CHECK;
  * Makes a token of cx->who's tenant in the name of its user. A token can't give away scopes that it lacks
  * itself: ERR_SCOPE_MISSING. ERR_BAD_INPUT for an expiry in the past. The text is shown once and never again.
  */
-enum err api_token_make(struct ctx *cx, struct str name, scopes wanted, struct opt_int expires_at, struct id *ret_id,
-			struct secret *ret_text) MUST_CHECK;
+enum err api_token_make(struct ctx *cx, struct str name, scopes wanted, struct opt_int expires_at,
+			struct id *ret_id, struct secret *ret_text) MUST_CHECK;
 /* Takes effect with the commit. ERR_NOT_FOUND. */
 enum err api_token_end(struct ctx *cx, const struct id *id) MUST_CHECK;
 

@@ -68,7 +68,8 @@ enum err token_create(struct ctx *cx, const struct token_create_in *in, struct r
 	struct json_writer w;
 
 	shown.scopes = scopes_format(wanted_scopes(in->scopes), scopes_text);
-	TRY(api_token_make(cx, in->name, wanted_scopes(in->scopes), in->expires_at, &shown.token_id, &text));
+	TRY(api_token_make(cx, in->name, wanted_scopes(in->scopes), in->expires_at, &shown.token_id,
+			   &text));
 	ctx_audit_target(cx, ID_TOKEN, &shown.token_id);
 	ctx_audit_detail(cx, "scopes", arena_copy(cx->arena, shown.scopes));
 	reply->status = 201;

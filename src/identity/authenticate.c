@@ -11,6 +11,12 @@
 #include "store/db.h"
 #include "store/sql_session.h"
 
+static void be_nobody(struct ctx *cx)
+{
+	cx->who = (struct principal){ .who = WHO_NOBODY };
+	ctx_enter(cx);
+}
+
 /* --- the token ----------------------------------------------------------- */
 /* Absent without one. Another scheme than Bearer is a token that we can't take, not none at all. */
 static enum err find_token(const struct ctx *cx, struct str *ret_token, bool *ret_by_cookie)
@@ -43,7 +49,9 @@ static enum err find_key(void *context, const struct jwt_hint *hint, struct jwt_
 	struct str own = identity_own_issuer(identity->config);
 
 	if (str_eq(hint->issuer, own)) {
-		*ret_trust = (struct jwt_trust){ .issuer = own, .audiences = &search->audience, .audience_count = 1 };
+		*ret_trust = (struct jwt_trust){ .issuer = own,
+						 .audiences = &search->audience,
+						 .audience_count = 1 };
 		if (hint->algorithm != JWT_HS256 || str_absent(hint->kid))
 			return ERR_BAD_TOKEN;
 		return signing_find(&identity->signing, hint->kid, &ret_trust->key);
@@ -96,8 +104,7 @@ enum err identity_authenticate(struct ctx *cx, bool may_defer)
 	bool by_cookie;
 	enum err e = find_token(cx, &token, &by_cookie);
 
-	cx->who = (struct principal){ .who = WHO_NOBODY };
-	ctx_enter(cx);
+	be_nobody(cx);
 	if (e != OK || str_absent(token))
 		return e;
 	/* API tokens are for programs: a browser's cookie is never one. */
@@ -125,6 +132,8 @@ enum err identity_confirm_live(struct ctx *cx)
 		return OK;
 	if (!db_live_confirmed(cx->db)) {
 		e = sql_session_enter(cx->db, &in, &row);
+		if (e == ERR_NOT_FOUND)
+			be_nobody(cx);
 		if (e != OK)
 			return e == ERR_NOT_FOUND ? ERR_SESSION_ENDED : e;
 	}

@@ -25,7 +25,8 @@
  */
 enum err identity_authenticate(struct ctx *cx, bool may_defer) MUST_CHECK;
 
-/* The check that was left, unless a statement with `:live` found a row meanwhile. ERR_SESSION_ENDED. */
+/* The check that was left, unless a statement with `:live` found a row meanwhile. ERR_SESSION_ENDED; who asks
+ * is nobody then. */
 enum err identity_confirm_live(struct ctx *cx) MUST_CHECK;
 
 /*

@@ -32,8 +32,8 @@ enum err cookie_set(struct reply *reply, const char *name, struct str value, int
 	BUF_AUTO struct buf line = { 0 };
 
 	buf_init(&line, COOKIE_MAX);
-	buf_printf(&line, "%s=%.*s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%" PRId64, name, STR_ARG(value),
-		   lifetime_ms / 1000);
+	buf_printf(&line, "%s=%.*s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%" PRId64,
+		   name, STR_ARG(value), lifetime_ms / 1000);
 	TRY(buf_error(&line));
 	return reply_header(reply, "Set-Cookie", buf_str(&line));
 }

@@ -17,7 +17,8 @@
 /* The request's cookie of that name, absent when it wasn't sent. ERR_BAD_TOKEN when it came twice: one of
  * them isn't ours. */
 enum err cookie_get(const struct ctx *cx, struct str name, struct str *ret_value) MUST_CHECK;
-enum err cookie_set(struct reply *reply, const char *name, struct str value, int64_t lifetime_ms) MUST_CHECK;
+enum err cookie_set(struct reply *reply, const char *name, struct str value,
+		    int64_t lifetime_ms) MUST_CHECK;
 /* Makes the browser forget both. */
 enum err cookies_clear(struct reply *reply) MUST_CHECK;
 

@@ -15,7 +15,8 @@ enum { CLAIM_MAX = 255, SHOWN_NAME_MAX = 200, SHOWN_EMAIL_MAX = 254 };
 struct external {
 	struct str issuer;
 	struct str subject;
-	struct str claim; /* the name of the claim that stands for the tenant; "sub": a tenant of one's own */
+	struct str
+		claim; /* the name of the claim that stands for the tenant; "sub": a tenant of one's own */
 	struct str value;
 	enum role role; /* ROLE_NONE: the issuer doesn't say */
 	struct str name, email;
@@ -23,10 +24,7 @@ struct external {
 };
 
 /* --- reading the claims -------------------------------------------------- */
-static bool claim_good(struct str text)
-{
-	return text.n > 0 && str_utf8_length(text) <= CLAIM_MAX;
-}
+static bool claim_good(struct str text) { return text.n > 0 && str_utf8_length(text) <= CLAIM_MAX; }
 
 /* Texts that are only shown: what doesn't fit is left out. */
 static struct str shown(const json_t *payload, const char *name, size_t longest)
@@ -36,7 +34,8 @@ static struct str shown(const json_t *payload, const char *name, size_t longest)
 	return text.n > 0 && str_utf8_length(text) <= longest ? text : STR_NONE;
 }
 
-static enum err read_tenant(const struct config_issuer *config, const json_t *payload, struct external *ext)
+static enum err read_tenant(const struct config_issuer *config, const json_t *payload,
+			    struct external *ext)
 {
 	const char *name = config->tenant_claim;
 	const json_t *claim = name && name[0] ? json_member(payload, name) : NULL;
@@ -51,7 +50,8 @@ static enum err read_tenant(const struct config_issuer *config, const json_t *pa
 	return claim_good(ext->value) ? OK : ERR_BAD_TOKEN;
 }
 
-static enum err read_role(const struct config_issuer *config, const json_t *payload, struct external *ext)
+static enum err read_role(const struct config_issuer *config, const json_t *payload,
+			  struct external *ext)
 {
 	const char *name = config->role_claim;
 	const json_t *claim = name && name[0] ? json_member(payload, name) : NULL;
@@ -63,9 +63,11 @@ static enum err read_role(const struct config_issuer *config, const json_t *payl
 	return ext->role == ROLE_NONE ? ERR_BAD_TOKEN : OK;
 }
 
-static enum err read_claims(const struct issuer *issuer, const struct jwt_claims *claims, struct external *ext)
+static enum err read_claims(const struct issuer *issuer, const struct jwt_claims *claims,
+			    struct external *ext)
 {
-	*ext = (struct external){ .issuer = str_of(issuer->config->issuer), .subject = claims->subject };
+	*ext = (struct external){ .issuer = str_of(issuer->config->issuer),
+				  .subject = claims->subject };
 	if (!claim_good(ext->subject))
 		return ERR_BAD_TOKEN;
 	TRY(read_tenant(issuer->config, claims->payload, ext));
@@ -90,7 +92,9 @@ static void enter(struct first_sight *first, const struct id *tenant)
 {
 	struct ctx *cx = first->cx;
 
-	cx->who = (struct principal){ .who = WHO_USER, .user = first->user, .tenant = *tenant, .live = true };
+	cx->who = (struct principal){
+		.who = WHO_USER, .user = first->user, .tenant = *tenant, .live = true
+	};
 	ctx_enter(cx);
 }
 
@@ -102,7 +106,9 @@ static enum err find_or_make_user(struct db *db, struct first_sight *first)
 	const struct external *ext = first->ext;
 	struct sql_issuer_user_in in = { .issuer = ext->issuer, .subject = ext->subject };
 	struct sql_issuer_user_row row;
-	struct sql_issuer_user_insert_in made = { .issuer = ext->issuer, .subject = ext->subject, .name = ext->name };
+	struct sql_issuer_user_insert_in made = { .issuer = ext->issuer,
+						  .subject = ext->subject,
+						  .name = ext->name };
 	enum err e = sql_issuer_user(db, &in, &row);
 
 	if (e == OK) {
@@ -114,7 +120,8 @@ static enum err find_or_make_user(struct db *db, struct first_sight *first)
 	TRY(id_new(&made.user_id));
 	first->user = made.user_id;
 	made.email = str_absent(ext->email) ? STR("") : ext->email;
-	made.email_verified_at = (struct opt_int){ .set = ext->email_verified, .v = first->cx->now_ms };
+	made.email_verified_at =
+		(struct opt_int){ .set = ext->email_verified, .v = first->cx->now_ms };
 	return lost_race(sql_issuer_user_insert(db, &made, NULL));
 }
 
@@ -130,10 +137,14 @@ static struct str tenant_name(const struct external *ext)
 static enum err find_or_make_tenant(struct db *db, struct first_sight *first)
 {
 	const struct external *ext = first->ext;
-	struct sql_issuer_tenant_get_in in = { .issuer = ext->issuer, .claim = ext->claim, .value = ext->value };
+	struct sql_issuer_tenant_get_in in = { .issuer = ext->issuer,
+					       .claim = ext->claim,
+					       .value = ext->value };
 	struct sql_issuer_tenant_get_row row;
 	struct sql_tenant_insert_in made = { .name = tenant_name(ext) };
-	struct sql_issuer_tenant_insert_in named = { .issuer = ext->issuer, .claim = ext->claim, .value = ext->value };
+	struct sql_issuer_tenant_insert_in named = { .issuer = ext->issuer,
+						     .claim = ext->claim,
+						     .value = ext->value };
 	struct id tenant;
 	enum err e = sql_issuer_tenant_get(db, &in, &row);
 
@@ -199,7 +210,8 @@ static enum err follow_role(struct db *db, void *arg)
 {
 	struct role_change *change = arg;
 	struct ctx *cx = change->cx;
-	struct sql_member_set_role_in in = { .user_id = cx->who.user, .new_role = str_of(role_text(cx->who.role)) };
+	struct sql_member_set_role_in in = { .user_id = cx->who.user,
+					     .new_role = str_of(role_text(cx->who.role)) };
 	struct sql_invitation_take_back_of_in lost = { .user_id = cx->who.user };
 
 	cx->audit = (struct audit_note){ 0 };
@@ -214,15 +226,19 @@ static enum err follow_role(struct db *db, void *arg)
 	return audit_write(cx, AUDIT_MEMBER_UPDATE, OK);
 }
 
-static enum err enter_known(struct ctx *cx, const struct external *ext, const struct sql_issuer_enter_row *row)
+static enum err enter_known(struct ctx *cx, const struct external *ext,
+			    const struct sql_issuer_enter_row *row)
 {
-	struct role_change change = { .cx = cx, .old_role = str_of(role_text(role_parse(row->role))) };
+	struct role_change change = { .cx = cx,
+				      .old_role = str_of(role_text(role_parse(row->role))) };
 	enum role stored = role_parse(row->role);
 	enum err e;
 
-	cx->who = (struct principal){
-		.who = WHO_USER, .tenant = row->tenant_id, .user = row->user_id, .role = stored, .live = true
-	};
+	cx->who = (struct principal){ .who = WHO_USER,
+				      .tenant = row->tenant_id,
+				      .user = row->user_id,
+				      .role = stored,
+				      .live = true };
 	if (ext->role == ROLE_NONE || ext->role == stored)
 		return OK;
 	cx->who.role = ext->role;
@@ -232,7 +248,8 @@ static enum err enter_known(struct ctx *cx, const struct external *ext, const st
 	return e;
 }
 
-enum err external_enter(struct ctx *cx, const struct issuer *issuer, const struct jwt_claims *claims)
+enum err external_enter(struct ctx *cx, const struct issuer *issuer,
+			const struct jwt_claims *claims)
 {
 	struct sql_issuer_enter_in in;
 	struct sql_issuer_enter_row row;

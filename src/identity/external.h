@@ -21,6 +21,7 @@
  * ERR_BAD_TOKEN for claims of the wrong form; ERR_DENIED for somebody who was disabled here or removed from
  * the tenant.
  */
-enum err external_enter(struct ctx *cx, const struct issuer *issuer, const struct jwt_claims *claims) MUST_CHECK;
+enum err external_enter(struct ctx *cx, const struct issuer *issuer,
+			const struct jwt_claims *claims) MUST_CHECK;
 
 #endif

@@ -13,15 +13,16 @@ static enum err check_names(const struct config *config, char *ret_why)
 	for (size_t i = 0; i < config->issuer_count; i++) {
 		if (!str_eq(str_of(config->issuer[i].issuer), own))
 			continue;
-		snprintf(ret_why, IDENTITY_WHY_MAX, "[issuer %s] issuer: this is the issuer of our own tokens",
+		snprintf(ret_why, IDENTITY_WHY_MAX,
+			 "[issuer %s] issuer: this is the issuer of our own tokens",
 			 config->issuer[i].name);
 		return ERR_CONFIG;
 	}
 	return OK;
 }
 
-enum err identity_new(const struct config *config, struct keyring *front_keys, char ret_why[IDENTITY_WHY_MAX],
-		      struct identity **ret_identity)
+enum err identity_new(const struct config *config, struct keyring *front_keys,
+		      char ret_why[IDENTITY_WHY_MAX], struct identity **ret_identity)
 {
 	struct identity *identity;
 	enum err e;

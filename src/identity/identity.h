@@ -22,8 +22,8 @@ struct identity;
  * Reads the issuers' key files. The configuration and the keyring are borrowed and must outlive it.
  * ERR_CONFIG, and then `ret_why` names the issuer and what is wrong with it; ERR_NO_MEMORY, ERR_CRYPTO.
  */
-enum err identity_new(const struct config *config, struct keyring *front_keys, char ret_why[IDENTITY_WHY_MAX],
-		      struct identity **ret_identity) MUST_CHECK;
+enum err identity_new(const struct config *config, struct keyring *front_keys,
+		      char ret_why[IDENTITY_WHY_MAX], struct identity **ret_identity) MUST_CHECK;
 /* Wipes the keys. NULL-safe. */
 void identity_free(struct identity *identity);
 

@@ -60,13 +60,15 @@ static enum err send(struct ctx *cx, const struct invitation *invitation, struct
 	return mail_enqueue(cx, &mail);
 }
 
-enum err invitation_make(struct ctx *cx, struct str email, enum role role, struct invitation *ret_invitation)
+enum err invitation_make(struct ctx *cx, struct str email, enum role role,
+			 struct invitation *ret_invitation)
 {
 	SECRET_AUTO struct secret token = SECRET_EMPTY;
 	struct invitation invitation = { .role = role,
 					 .invited_by = cx->who.user,
 					 .created_at = cx->now_ms,
-					 .expires_at = cx->now_ms + cx->config->auth_invitation_ms };
+					 .expires_at =
+						 cx->now_ms + cx->config->auth_invitation_ms };
 
 	TRY(member_may_touch(cx, role));
 	TRY(email_fold(cx->arena, email, &invitation.email));
@@ -95,7 +97,8 @@ enum err invitation_take(struct ctx *cx, const struct id *id, struct invitation 
 enum err invitation_find(struct ctx *cx, struct str token, struct invited *ret_invited)
 {
 	uint8_t hash[TOKEN_HASH_BYTES];
-	struct sql_invitation_by_token_in in = { .token_hash = { (const char *)hash, sizeof(hash) } };
+	struct sql_invitation_by_token_in in = { .token_hash = { (const char *)hash,
+								 sizeof(hash) } };
 	struct sql_invitation_by_token_row row;
 	enum err e;
 
@@ -115,17 +118,22 @@ enum err invitation_find(struct ctx *cx, struct str token, struct invited *ret_i
 enum err invitation_join(struct ctx *cx, const struct invited *invited, const struct id *user)
 {
 	struct sql_invitation_use_in use = { .invitation_id = invited->invitation };
-	struct sql_member_insert_in member = { .user_id = *user, .new_role = str_of(role_text(invited->role)) };
+	struct sql_member_insert_in member = { .user_id = *user,
+					       .new_role = str_of(role_text(invited->role)) };
 	int64_t rows;
 	enum err e;
 
-	cx->who = (struct principal){
-		.who = WHO_USER, .user = *user, .tenant = invited->tenant, .role = invited->role, .live = true
-	};
+	cx->who = (struct principal){ .who = WHO_USER,
+				      .user = *user,
+				      .tenant = invited->tenant,
+				      .role = invited->role,
+				      .live = true };
 	ctx_enter(cx);
 	TRY(sql_invitation_use(cx->db, &use, &rows));
 	if (rows != 1)
 		return ERR_LINK_USED;
 	e = sql_member_insert(cx->db, &member, NULL);
-	return e == ERR_DB_DUPLICATE ? ctx_fail(cx, ERR_CONFLICT, "You are a member of that tenant already.") : e;
+	return e == ERR_DB_DUPLICATE
+		       ? ctx_fail(cx, ERR_CONFLICT, "You are a member of that tenant already.")
+		       : e;
 }

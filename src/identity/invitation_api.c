@@ -47,7 +47,8 @@ enum err invitation_list(struct ctx *cx, const struct invitation_list_in *in, st
 	return answer_page_end(&page, cx, reply, e);
 }
 
-enum err invitation_answer_new(struct ctx *cx, struct str email, struct str role, struct reply *reply)
+enum err invitation_answer_new(struct ctx *cx, struct str email, struct str role,
+			       struct reply *reply)
 {
 	struct invitation invitation;
 	struct json_writer w;
@@ -61,12 +62,14 @@ enum err invitation_answer_new(struct ctx *cx, struct str email, struct str role
 	return buf_error(&reply->body);
 }
 
-enum err invitation_create(struct ctx *cx, const struct invitation_create_in *in, struct reply *reply)
+enum err invitation_create(struct ctx *cx, const struct invitation_create_in *in,
+			   struct reply *reply)
 {
 	return invitation_answer_new(cx, in->email, in->role, reply);
 }
 
-static enum err take_matching(struct ctx *cx, const struct id *id, struct invitation *ret_invitation)
+static enum err take_matching(struct ctx *cx, const struct id *id,
+			      struct invitation *ret_invitation)
 {
 	ctx_audit_target(cx, ID_INVITATION, id);
 	TRY(invitation_take(cx, id, ret_invitation));
@@ -74,9 +77,11 @@ static enum err take_matching(struct ctx *cx, const struct id *id, struct invita
 	return member_may_touch(cx, ret_invitation->role);
 }
 
-enum err invitation_update(struct ctx *cx, const struct invitation_update_in *in, struct reply *reply)
+enum err invitation_update(struct ctx *cx, const struct invitation_update_in *in,
+			   struct reply *reply)
 {
-	struct sql_invitation_set_role_in set = { .invitation_id = in->invitation_id, .new_role = in->role };
+	struct sql_invitation_set_role_in set = { .invitation_id = in->invitation_id,
+						  .new_role = in->role };
 	struct invitation invitation;
 	struct json_writer w;
 
@@ -88,10 +93,12 @@ enum err invitation_update(struct ctx *cx, const struct invitation_update_in *in
 	TRY(sql_invitation_set_role(cx->db, &set, NULL));
 	jw_start(&w, &reply->body);
 	write_invitation(&w, &invitation);
-	return ctx_etag(cx, reply, &invitation.id, member_state(invitation.created_at, invitation.role));
+	return ctx_etag(cx, reply, &invitation.id,
+			member_state(invitation.created_at, invitation.role));
 }
 
-enum err invitation_delete(struct ctx *cx, const struct invitation_delete_in *in, struct reply *reply)
+enum err invitation_delete(struct ctx *cx, const struct invitation_delete_in *in,
+			   struct reply *reply)
 {
 	struct sql_invitation_take_back_in back = { .invitation_id = in->invitation_id };
 	struct invitation invitation;
@@ -103,17 +110,20 @@ enum err invitation_delete(struct ctx *cx, const struct invitation_delete_in *in
 
 /* --- accepting ----------------------------------------------------------- */
 /* Somebody new: the link has proven the address. */
-static enum err make_user(struct ctx *cx, const struct invitation_accept_in *in, const struct invited *invited,
-			  struct id *ret_user)
+static enum err make_user(struct ctx *cx, const struct invitation_accept_in *in,
+			  const struct invited *invited, struct id *ret_user)
 {
-	struct new_account account = { .email = invited->email, .name = in->name, .email_verified = true };
+	struct new_account account = { .email = invited->email,
+				       .name = in->name,
+				       .email_verified = true };
 	struct sql_user_by_email_in get = { .email_key = invited->email };
 	struct sql_user_by_email_row row;
 	char hash[PASSWORD_HASH_MAX];
 	enum err e = sql_user_by_email(cx->db, &get, &row);
 
 	if (e == OK)
-		return ctx_fail(cx, ERR_NO_TOKEN, "An account of this address exists: sign in, then accept.");
+		return ctx_fail(cx, ERR_NO_TOKEN,
+				"An account of this address exists: sign in, then accept.");
 	if (e != ERR_NOT_FOUND)
 		return e;
 	if (str_absent(in->password))
@@ -137,14 +147,16 @@ static enum err prove_address(struct ctx *cx, const struct invited *invited)
 	return sql_user_verify_email(cx->db, &verified, NULL);
 }
 
-enum err invitation_accept(struct ctx *cx, const struct invitation_accept_in *in, struct reply *reply)
+enum err invitation_accept(struct ctx *cx, const struct invitation_accept_in *in,
+			   struct reply *reply)
 {
 	bool signed_in = cx->who.who != WHO_NOBODY, by_cookie = cx->who.by_cookie;
 	struct id session = cx->who.session, user = cx->who.user;
 	struct invited invited;
 
 	if (signed_in && id_is_nil(&session))
-		return ctx_fail(cx, ERR_DENIED, "Only somebody who signed in here joins by invitation.");
+		return ctx_fail(cx, ERR_DENIED,
+				"Only somebody who signed in here joins by invitation.");
 	TRY(invitation_find(cx, in->token, &invited));
 	TRY(signed_in ? prove_address(cx, &invited) : make_user(cx, in, &invited, &user));
 	TRY(invitation_join(cx, &invited, &user));

@@ -16,7 +16,8 @@ enum {
 };
 
 /* --- at the start -------------------------------------------------------- */
-static enum err wrong(const struct config_issuer *config, const char *key, const char *words, char *ret_why)
+static enum err wrong(const struct config_issuer *config, const char *key, const char *words,
+		      char *ret_why)
 {
 	snprintf(ret_why, IDENTITY_WHY_MAX, "[issuer %s] %s: %s", config->name, key, words);
 	return ERR_CONFIG;
@@ -24,8 +25,8 @@ static enum err wrong(const struct config_issuer *config, const char *key, const
 
 static bool given(const char *text) { return text && text[0]; }
 
-static enum err read_file(const struct config_issuer *config, const char *key, const char *path, struct buf *out,
-			  char *ret_why)
+static enum err read_file(const struct config_issuer *config, const char *key, const char *path,
+			  struct buf *out, char *ret_why)
 {
 	FILE *file = fopen(path, "re");
 	char chunk[4096];
@@ -37,7 +38,8 @@ static enum err read_file(const struct config_issuer *config, const char *key, c
 		buf_add(out, chunk, n);
 	n = (size_t)ferror(file);
 	fclose(file);
-	return n || buf_error(out) != OK ? wrong(config, key, "the file can't be read", ret_why) : OK;
+	return n || buf_error(out) != OK ? wrong(config, key, "the file can't be read", ret_why)
+					 : OK;
 }
 
 static enum err read_pem(struct issuer *issuer, char *ret_why)
@@ -47,7 +49,8 @@ static enum err read_pem(struct issuer *issuer, char *ret_why)
 	buf_init(&text, FILE_MAX);
 	TRY(read_file(issuer->config, "pem_file", issuer->config->pem_file, &text, ret_why));
 	if (jwt_key_from_pem(buf_str(&text), &issuer->pem) != OK)
-		return wrong(issuer->config, "pem_file", "it holds no RSA or P-256 public key", ret_why);
+		return wrong(issuer->config, "pem_file", "it holds no RSA or P-256 public key",
+			     ret_why);
 	return OK;
 }
 
@@ -75,7 +78,8 @@ static enum err read_set(struct issuer *issuer, char *ret_why)
 	if (e == ERR_NO_MEMORY)
 		return e;
 	if (e != OK || issuer->keys.n == 0)
-		return wrong(issuer->config, "jwks_file", "it isn't a JWK set with a usable key", ret_why);
+		return wrong(issuer->config, "jwks_file", "it isn't a JWK set with a usable key",
+			     ret_why);
 	return OK;
 }
 
@@ -90,10 +94,13 @@ static enum err read_audiences(struct issuer *issuer, char *ret_why)
 		issuer->audience[issuer->audience_count++] = item;
 	}
 	/* Without an audience, tokens that the issuer gave to anybody else's application would be taken. */
-	return issuer->audience_count ? OK : wrong(issuer->config, "audience", "it is required", ret_why);
+	return issuer->audience_count
+		       ? OK
+		       : wrong(issuer->config, "audience", "it is required", ret_why);
 }
 
-static enum err issuer_init(struct issuer *issuer, const struct config_issuer *config, char *ret_why)
+static enum err issuer_init(struct issuer *issuer, const struct config_issuer *config,
+			    char *ret_why)
 {
 	int sources = given(config->jwks_url) + given(config->jwks_file) + given(config->pem_file);
 
@@ -101,7 +108,8 @@ static enum err issuer_init(struct issuer *issuer, const struct config_issuer *c
 	if (!given(config->issuer))
 		return wrong(config, "issuer", "it is required", ret_why);
 	if (sources != 1)
-		return wrong(config, "jwks_url", "one of jwks_url, jwks_file and pem_file is required", ret_why);
+		return wrong(config, "jwks_url",
+			     "one of jwks_url, jwks_file and pem_file is required", ret_why);
 	TRY(read_audiences(issuer, ret_why));
 	issuer->from_database = given(config->jwks_url);
 	if (given(config->pem_file))
@@ -114,7 +122,8 @@ enum err issuers_init(struct issuers *issuers, const struct config *config, char
 	*issuers = (struct issuers){ 0 };
 	for (size_t i = 0; i < config->issuer_count; i++) {
 		if (issuers_find(issuers, str_of(config->issuer[i].issuer)))
-			return wrong(&config->issuer[i], "issuer", "another section has the same", ret_why);
+			return wrong(&config->issuer[i], "issuer", "another section has the same",
+				     ret_why);
 		issuers->n = i + 1;
 		TRY(issuer_init(&issuers->v[i], &config->issuer[i], ret_why));
 	}

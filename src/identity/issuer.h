@@ -40,7 +40,8 @@ struct issuers {
 };
 
 /* As identity_new. */
-enum err issuers_init(struct issuers *issuers, const struct config *config, char *ret_why) MUST_CHECK;
+enum err issuers_init(struct issuers *issuers, const struct config *config,
+		      char *ret_why) MUST_CHECK;
 void issuers_done(struct issuers *issuers);
 
 /* The issuer of that exact name; NULL: nobody is trusted by it. */

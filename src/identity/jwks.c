@@ -38,12 +38,14 @@ static enum err is_due(struct db *db, struct str issuer, int64_t now_ms, bool *r
 }
 
 enum err identity_jwks_due(struct db *db, const struct config *config, int64_t now_ms,
-			   const struct config_issuer *ret_due[CONFIG_ISSUERS_MAX], size_t *ret_count)
+			   const struct config_issuer *ret_due[CONFIG_ISSUERS_MAX],
+			   size_t *ret_count)
 {
 	*ret_count = 0;
 	for (size_t i = 0; i < config->issuer_count; i++) {
 		const struct config_issuer *issuer = &config->issuer[i];
-		struct sql_jwks_try_in try = { .issuer = str_of(issuer->issuer), .tried_at = now_ms };
+		struct sql_jwks_try_in try = { .issuer = str_of(issuer->issuer),
+					       .tried_at = now_ms };
 		bool due;
 
 		if (!issuer->jwks_url || !issuer->jwks_url[0])
@@ -60,8 +62,9 @@ enum err identity_jwks_due(struct db *db, const struct config *config, int64_t n
 /* --- what ---------------------------------------------------------------- */
 static bool is_public(struct str member)
 {
-	static const struct str PUBLIC[] = { STR("kty"), STR("kid"), STR("use"), STR("key_ops"), STR("alg"),
-					     STR("n"),	 STR("e"),   STR("crv"), STR("x"),	 STR("y") };
+	static const struct str PUBLIC[] = { STR("kty"), STR("kid"), STR("use"), STR("key_ops"),
+					     STR("alg"), STR("n"),   STR("e"),   STR("crv"),
+					     STR("x"),   STR("y") };
 
 	for (size_t i = 0; i < ARRAY_SIZE(PUBLIC); i++)
 		if (str_eq(member, PUBLIC[i]))
@@ -97,8 +100,8 @@ static void write_set(const json_t *document, struct buf *out)
 	jw_object_end(&w);
 }
 
-static enum err check_and_store(struct db *db, struct arena *arena, struct str issuer, struct str document,
-				int64_t now_ms)
+static enum err check_and_store(struct db *db, struct arena *arena, struct str issuer,
+				struct str document, int64_t now_ms)
 {
 	struct sql_jwks_put_in in = { .issuer = issuer, .fetched_at = now_ms };
 	BUF_AUTO struct buf public = { 0 };

@@ -25,12 +25,14 @@ enum { JWKS_DOCUMENT_MAX = 256 << 10 };
  * fetches. The entries point into the configuration.
  */
 enum err identity_jwks_due(struct db *db, const struct config *config, int64_t now_ms,
-			   const struct config_issuer *ret_due[CONFIG_ISSUERS_MAX], size_t *ret_count) MUST_CHECK;
+			   const struct config_issuer *ret_due[CONFIG_ISSUERS_MAX],
+			   size_t *ret_count) MUST_CHECK;
 
 /*
  * Stores what the URL gave: the public members of its usable keys, and nothing else. ERR_BAD_JSON,
  * ERR_BAD_INPUT (no JWK set, or no usable key in it), ERR_TOO_BIG; what was stored before stays then.
  */
-enum err identity_jwks_store(struct db *db, struct str issuer, struct str document, int64_t now_ms) MUST_CHECK;
+enum err identity_jwks_store(struct db *db, struct str issuer, struct str document,
+			     int64_t now_ms) MUST_CHECK;
 
 #endif

@@ -30,7 +30,8 @@ static void login_done(struct login *login) { secret_done(&login->password); }
 static enum err find_user(struct ctx *cx, struct login *login)
 {
 	struct sql_user_for_login_in in = { .email_key = login->key,
-					    .address = str_absent(cx->address) ? STR("") : cx->address,
+					    .address =
+						    str_absent(cx->address) ? STR("") : cx->address,
 					    .since = cx->now_ms - THROTTLE_KNOWN_MS };
 	struct sql_user_for_login_row row;
 	enum err e = sql_user_for_login(cx->db, &in, &row);
@@ -50,8 +51,8 @@ static enum err find_user(struct ctx *cx, struct login *login)
 static enum err check_password(struct ctx *cx, const struct login *login)
 {
 	struct password_cost cost = password_cost_now(cx->config);
-	enum err e = str_absent(login->hash) ? password_verify_nothing(&login->password, &cost) :
-					       password_verify(&login->password, login->hash);
+	enum err e = str_absent(login->hash) ? password_verify_nothing(&login->password, &cost)
+					     : password_verify(&login->password, login->hash);
 
 	return e == OK && login->disabled ? ERR_BAD_LOGIN : e;
 }
@@ -72,7 +73,8 @@ static enum err upgrade(struct ctx *cx, const struct login *login)
 
 /* The wanted tenant if the user belongs to it; without a wish the one that they joined first. Runs for
  * unknown users too, who belong to none. */
-static enum err find_tenant(struct ctx *cx, const struct login *login, struct opt_id wanted, struct opt_id *ret_tenant)
+static enum err find_tenant(struct ctx *cx, const struct login *login, struct opt_id wanted,
+			    struct opt_id *ret_tenant)
 {
 	struct sql_member_tenants_in in = { .user_id = login->user };
 	struct sql_member_tenants_row row;
@@ -89,7 +91,8 @@ static enum err find_tenant(struct ctx *cx, const struct login *login, struct op
 	return e == ERR_END ? OK : e;
 }
 
-static enum err log_in(struct ctx *cx, const struct auth_login_in *in, struct login *login, struct reply *reply)
+static enum err log_in(struct ctx *cx, const struct auth_login_in *in, struct login *login,
+		       struct reply *reply)
 {
 	struct opt_id tenant;
 	enum err e;
@@ -108,7 +111,8 @@ static enum err log_in(struct ctx *cx, const struct auth_login_in *in, struct lo
 	TRY(upgrade(cx, login));
 	if (!tenant.set)
 		return ctx_fail(cx, ERR_DENIED, "You aren't a member of that tenant.");
-	return session_start(cx, &login->user, &tenant.v, str_eq(in->session, STR("cookie")), reply);
+	return session_start(cx, &login->user, &tenant.v, str_eq(in->session, STR("cookie")),
+			     reply);
 }
 
 enum err auth_login(struct ctx *cx, const struct auth_login_in *in, struct reply *reply)

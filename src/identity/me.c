@@ -18,7 +18,7 @@
 enum { ME_MAX = 1 << 20 };
 
 struct me {
-	bool found;          /* the person, in the tenant that asks */
+	bool found;                           /* the person, in the tenant that asks */
 	struct buf user, tenant, memberships; /* JSON, in the making */
 	struct str role;
 };
@@ -53,7 +53,8 @@ static void take_row(struct ctx *cx, struct me *me, const struct sql_user_me_row
 		return;
 	me->found = true;
 	jw_start(&w, &me->user);
-	write_user(&w, &cx->who.user, row->email, row->name, row->email_verified_at.set, row->created_at);
+	write_user(&w, &cx->who.user, row->email, row->name, row->email_verified_at.set,
+		   row->created_at);
 	jw_start(&w, &me->tenant);
 	write_tenant(&w, &cx->who.tenant, row->tenant_name, row->tenant_created_at);
 }
@@ -151,7 +152,8 @@ enum err me_update(struct ctx *cx, const struct me_update_in *in, struct reply *
 	struct sql_user_lock_row locked;
 
 	ctx_audit_target(cx, ID_USER, &cx->who.user);
-	TRY(sql_user_lock(cx->db, &locked)); /* until the change: If-Match holds for one of two at once */
+	TRY(sql_user_lock(cx->db,
+			  &locked)); /* until the change: If-Match holds for one of two at once */
 	TRY(me_write(cx, reply));
 	TRY(ctx_if_match(cx, &cx->who.user, state_of(reply)));
 	if (!str_absent(in->name)) {

@@ -41,7 +41,8 @@ static enum err take_invitations_back(struct ctx *cx, const struct id *user)
 
 enum err member_change_role(struct ctx *cx, const struct id *user, enum role from, enum role to)
 {
-	struct sql_member_set_role_in member = { .user_id = *user, .new_role = str_of(role_text(to)) };
+	struct sql_member_set_role_in member = { .user_id = *user,
+						 .new_role = str_of(role_text(to)) };
 	struct sql_session_set_role_in session = { .user_id = *user, .new_role = member.new_role };
 
 	TRY(member_may_touch(cx, from));

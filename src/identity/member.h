@@ -22,10 +22,12 @@ enum err member_may_touch(struct ctx *cx, enum role role) MUST_CHECK;
 
 /* Takes the tenant's turn and reads the member as it is now; the texts live until the next call. Call it
  * before a change. ERR_NOT_FOUND. */
-enum err member_take(struct ctx *cx, const struct id *user, struct sql_member_get_row *ret_member) MUST_CHECK;
+enum err member_take(struct ctx *cx, const struct id *user,
+		     struct sql_member_get_row *ret_member) MUST_CHECK;
 /* Their sessions carry the new role from the commit on, and tokens with the old one stop. ERR_DENIED,
  * ERR_LAST_OWNER. */
-enum err member_change_role(struct ctx *cx, const struct id *user, enum role from, enum role to) MUST_CHECK;
+enum err member_change_role(struct ctx *cx, const struct id *user, enum role from,
+			    enum role to) MUST_CHECK;
 /* The membership, their sessions in this tenant, their API tokens and invitations. ERR_DENIED, ERR_LAST_OWNER. */
 enum err member_expel(struct ctx *cx, const struct id *user, enum role role) MUST_CHECK;
 

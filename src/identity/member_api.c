@@ -5,8 +5,8 @@
 #include "identity/invitation.h"
 #include "identity/member.h"
 
-static void write_member(struct json_writer *w, const struct id *user, struct str email, struct str name,
-			 struct str role, int64_t created_at)
+static void write_member(struct json_writer *w, const struct id *user, struct str email,
+			 struct str name, struct str role, int64_t created_at)
 {
 	jw_object(w);
 	answer_id(w, "user_id", ID_USER, user);
@@ -29,7 +29,8 @@ enum err member_list(struct ctx *cx, const struct member_list_in *in, struct rep
 	answer_page_start(&page, reply, in->limit);
 	while ((e = sql_member_list_next(cx->db, &row)) == OK)
 		if (answer_page_item(&page, &row.user_id))
-			write_member(&page.w, &row.user_id, row.email, row.name, row.role, row.created_at);
+			write_member(&page.w, &row.user_id, row.email, row.name, row.role,
+				     row.created_at);
 	return answer_page_end(&page, cx, reply, e);
 }
 

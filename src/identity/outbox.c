@@ -27,8 +27,8 @@ static enum err write_payload(struct ctx *cx, const struct mail *mail, struct bu
 	struct json_writer w;
 
 	buf_init(&link, PAYLOAD_MAX);
-	buf_printf(&link, "%s/console/#/%s?token=%.*s", cx->config->server_public_url, KINDS[mail->kind].page,
-		   STR_ARG(mail->token));
+	buf_printf(&link, "%s/console/#/%s?token=%.*s", cx->config->server_public_url,
+		   KINDS[mail->kind].page, STR_ARG(mail->token));
 	TRY(buf_error(&link));
 	jw_start(&w, out);
 	jw_object(&w);
@@ -45,20 +45,22 @@ enum err mail_enqueue(struct ctx *cx, const struct mail *mail)
 {
 	BUF_AUTO struct buf plain = { 0 };
 	BUF_AUTO struct buf sealed = { 0 };
-	struct sql_mail_insert_in in = { .kind = str_of(KINDS[mail->kind].text), .recipient = mail->recipient };
+	struct sql_mail_insert_in in = { .kind = str_of(KINDS[mail->kind].text),
+					 .recipient = mail->recipient };
 
 	TRY(id_new(&in.mail_id));
 	buf_init(&plain, PAYLOAD_MAX);
 	TRY(write_payload(cx, mail, &plain));
 	buf_init(&sealed, PAYLOAD_MAX + 128);
 	TRY(envelope_seal_with(keyring_current(cx->front_keys), MAIL_LABEL,
-			       BYTES(ID_BYTES(&in.mail_id), in.recipient), buf_str(&plain), &sealed));
+			       BYTES(ID_BYTES(&in.mail_id), in.recipient), buf_str(&plain),
+			       &sealed));
 	in.payload = buf_str(&sealed);
 	return sql_mail_insert(cx->db, &in, NULL);
 }
 
-enum err mail_open(struct keyring *front_keys, const struct id *mail_id, struct str recipient, struct str payload,
-		   struct secret *ret_json)
+enum err mail_open(struct keyring *front_keys, const struct id *mail_id, struct str recipient,
+		   struct str payload, struct secret *ret_json)
 {
 	const struct root_key *root;
 	struct str root_id;
@@ -66,5 +68,6 @@ enum err mail_open(struct keyring *front_keys, const struct id *mail_id, struct 
 	*ret_json = SECRET_EMPTY;
 	TRY(envelope_root_id(payload, &root_id));
 	TRY(keyring_find(front_keys, root_id, NULL, &root));
-	return envelope_open_with(root, MAIL_LABEL, BYTES(ID_BYTES(mail_id), recipient), payload, ret_json);
+	return envelope_open_with(root, MAIL_LABEL, BYTES(ID_BYTES(mail_id), recipient), payload,
+				  ret_json);
 }

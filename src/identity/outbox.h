@@ -45,7 +45,7 @@ enum err mail_enqueue(struct ctx *cx, const struct mail *mail) MUST_CHECK;
  * What a row of the outbox says: JSON {kind, link, expires_at, tenant_name, inviter}. ERR_UNREADABLE when the
  * row was changed or moved, ERR_NO_KEY when its root key is gone.
  */
-enum err mail_open(struct keyring *front_keys, const struct id *mail_id, struct str recipient, struct str payload,
-		   struct secret *ret_json) MUST_CHECK;
+enum err mail_open(struct keyring *front_keys, const struct id *mail_id, struct str recipient,
+		   struct str payload, struct secret *ret_json) MUST_CHECK;
 
 #endif

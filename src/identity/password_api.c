@@ -124,7 +124,8 @@ enum err password_reset(struct ctx *cx, const struct password_reset_in *in, stru
 
 	TRY(link_redeem(cx, LINK_RESET, in->token, &user, &email_key));
 	TRY(note_tenant(cx, &user));
-	TRY(password_check_new(cx, "password", in->password, str_absent(email_key) ? STR("") : email_key));
+	TRY(password_check_new(cx, "password", in->password,
+			       str_absent(email_key) ? STR("") : email_key));
 	TRY(set_password(cx, &user, in->password));
 	verified.user_id = user;
 	TRY(sql_user_verify_email(cx->db, &verified, NULL));

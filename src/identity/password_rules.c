@@ -56,16 +56,19 @@ bool password_is_common(struct str password)
 	return found;
 }
 
-enum err password_check_new(struct ctx *cx, const char *field, struct str password, struct str email_key)
+enum err password_check_new(struct ctx *cx, const char *field, struct str password,
+			    struct str email_key)
 {
 	struct str local = str_slice(email_key, 0, str_find(email_key, '@'));
 
 	if (password.n > PASSWORD_BYTES_MAX)
 		return ctx_bad_field(cx, field, "TOO_LONG", "A password has at most 1024 bytes.");
 	if (str_eq_nocase(password, email_key) || str_eq_nocase(password, local))
-		return ctx_bad_field(cx, field, "GUESSABLE", "Your own address is the first that others try.");
+		return ctx_bad_field(cx, field, "GUESSABLE",
+				     "Your own address is the first that others try.");
 	if (password_is_common(password))
-		return ctx_bad_field(cx, field, "COMMON", "This password is in every list of common ones.");
+		return ctx_bad_field(cx, field, "COMMON",
+				     "This password is in every list of common ones.");
 	return OK;
 }
 
@@ -76,7 +79,8 @@ struct password_cost password_cost_now(const struct config *config)
 				       .lanes = 1 };
 }
 
-enum err password_make_hash(const struct config *config, struct str password, char ret_hash[PASSWORD_HASH_MAX])
+enum err password_make_hash(const struct config *config, struct str password,
+			    char ret_hash[PASSWORD_HASH_MAX])
 {
 	SECRET_AUTO struct secret secret = SECRET_EMPTY;
 	struct password_cost cost = password_cost_now(config);

@@ -15,7 +15,8 @@
  * or the account's own address. (The least length is in the document: 8 characters.) Notes the member `field`
  * and returns ERR_BAD_INPUT.
  */
-enum err password_check_new(struct ctx *cx, const char *field, struct str password, struct str email_key) MUST_CHECK;
+enum err password_check_new(struct ctx *cx, const char *field, struct str password,
+			    struct str email_key) MUST_CHECK;
 /* Whether it is in the list of common ones. */
 bool password_is_common(struct str password);
 /* The hash to store, at the configured cost. Burns CPU: vault pool and latchctl only. */

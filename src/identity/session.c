@@ -11,7 +11,8 @@
 enum { AGENT_MAX = 200 };
 
 /* From here on the request is this user's, in this tenant. */
-static void become(struct ctx *cx, const struct id *user, const struct id *tenant, const struct id *session)
+static void become(struct ctx *cx, const struct id *user, const struct id *tenant,
+		   const struct id *session)
 {
 	cx->who = (struct principal){
 		.who = WHO_USER, .user = *user, .tenant = *tenant, .session = *session, .live = true
@@ -42,9 +43,11 @@ static struct str user_agent(const struct ctx *cx)
 enum err session_start(struct ctx *cx, const struct id *user, const struct id *tenant, bool cookie,
 		       struct reply *reply)
 {
-	struct sql_session_insert_in in = { .address = str_absent(cx->address) ? STR("") : cx->address,
+	struct sql_session_insert_in in = { .address =
+						    str_absent(cx->address) ? STR("") : cx->address,
 					    .user_agent = user_agent(cx),
-					    .expires_at = cx->now_ms + cx->config->auth_session_ms };
+					    .expires_at =
+						    cx->now_ms + cx->config->auth_session_ms };
 	struct signed_in person = { .cookie = cookie };
 
 	TRY(id_new(&in.session_id));
@@ -54,8 +57,8 @@ enum err session_start(struct ctx *cx, const struct id *user, const struct id *t
 	return signed_in_answer(cx, &person, reply);
 }
 
-enum err session_go_on(struct ctx *cx, const struct id *session, const struct id *user, const struct id *tenant,
-		       bool cookie, struct reply *reply)
+enum err session_go_on(struct ctx *cx, const struct id *session, const struct id *user,
+		       const struct id *tenant, bool cookie, struct reply *reply)
 {
 	struct sql_session_continue_in in = { .session_id = *session, .tenant_id = *tenant };
 	struct sql_refresh_retire_in retire = { .session_id = *session };
@@ -75,12 +78,14 @@ enum err session_go_on(struct ctx *cx, const struct id *session, const struct id
 /* The token was used before: who has it now and who had it then can't both be the user. */
 static enum err stolen(struct ctx *cx, const struct sql_refresh_lock_row *row)
 {
-	struct sql_session_revoke_in in = { .session_id = row->session_id, .user_id = row->user_id };
+	struct sql_session_revoke_in in = { .session_id = row->session_id,
+					    .user_id = row->user_id };
 
 	TRY(sql_session_revoke(cx->db, &in, NULL));
 	ctx_audit_detail(cx, "reason", STR("refresh token used twice"));
 	cx->keep_changes = true;
-	return ctx_fail(cx, ERR_SESSION_ENDED, "This refresh token was used before; the session has ended.");
+	return ctx_fail(cx, ERR_SESSION_ENDED,
+			"This refresh token was used before; the session has ended.");
 }
 
 static enum err check_refresh(struct ctx *cx, const struct sql_refresh_lock_row *row, bool cookie)

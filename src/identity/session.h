@@ -28,15 +28,16 @@ enum err session_start(struct ctx *cx, const struct id *user, const struct id *t
  * The session goes on with new tokens, in the same tenant or in another one; its role is read anew, and its
  * other refresh tokens stop working. ERR_SESSION_ENDED; ERR_DENIED as above.
  */
-enum err session_go_on(struct ctx *cx, const struct id *session, const struct id *user, const struct id *tenant,
-		       bool cookie, struct reply *reply) MUST_CHECK;
+enum err session_go_on(struct ctx *cx, const struct id *session, const struct id *user,
+		       const struct id *tenant, bool cookie, struct reply *reply) MUST_CHECK;
 
 /*
  * Uses up a refresh token and goes on. A second use ends the session: one of the two users stole it; the
  * changes are kept (cx->keep_changes). ERR_BAD_TOKEN, ERR_TOKEN_EXPIRED, ERR_SESSION_ENDED; ERR_CSRF when it
  * came by cookie from another site's page.
  */
-enum err session_refresh(struct ctx *cx, struct str refresh_token, bool cookie, struct reply *reply) MUST_CHECK;
+enum err session_refresh(struct ctx *cx, struct str refresh_token, bool cookie,
+			 struct reply *reply) MUST_CHECK;
 
 /* Ends all sessions of a user but one (ID_NIL: all). */
 enum err session_end_all(struct ctx *cx, const struct id *user, const struct id *but) MUST_CHECK;

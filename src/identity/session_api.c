@@ -55,7 +55,8 @@ enum err session_list(struct ctx *cx, const struct session_list_in *in, struct r
 {
 	/* A session whose last refresh token has run out is over, whatever its own limit. */
 	struct sql_session_list_in sql = { .limit = in->limit + 1,
-					   .idle_since = cx->now_ms - cx->config->auth_refresh_token_ms };
+					   .idle_since =
+						   cx->now_ms - cx->config->auth_refresh_token_ms };
 	struct sql_session_list_row row;
 	struct answer_page page;
 	enum err e;
@@ -85,7 +86,8 @@ enum err session_end(struct ctx *cx, const struct session_end_in *in, struct rep
 	return answer_nothing(reply);
 }
 
-enum err session_end_others(struct ctx *cx, const struct session_end_others_in *in, struct reply *reply)
+enum err session_end_others(struct ctx *cx, const struct session_end_others_in *in,
+			    struct reply *reply)
 {
 	struct id user = cx->who.user, session = cx->who.session;
 

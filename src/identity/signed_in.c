@@ -23,7 +23,8 @@ static void tokens_done(struct tokens *tokens)
 
 static enum err sign_access(struct ctx *cx, struct buf *out)
 {
-	char user[ID_TEXT_MAX], tenant[ID_TEXT_MAX], session[ID_TEXT_MAX], jti[BASE64URL_CHARS(JTI_BYTES) + 1];
+	char user[ID_TEXT_MAX], tenant[ID_TEXT_MAX], session[ID_TEXT_MAX],
+		jti[BASE64URL_CHARS(JTI_BYTES) + 1];
 	uint8_t random[JTI_BYTES];
 	struct jwt_claims claims = {
 		.issuer = identity_own_issuer(cx->config),
@@ -37,7 +38,8 @@ static enum err sign_access(struct ctx *cx, struct buf *out)
 	};
 
 	TRY(random_bytes(random, sizeof(random)));
-	claims.token = base64url_encode_to((struct str){ (const char *)random, sizeof(random) }, jti);
+	claims.token =
+		base64url_encode_to((struct str){ (const char *)random, sizeof(random) }, jti);
 	return signing_sign(&cx->identity->signing, &claims, out);
 }
 
@@ -55,14 +57,17 @@ static enum err make_tokens(struct ctx *cx, struct tokens *tokens)
 	return buf_error(&tokens->access);
 }
 
-static enum err put_cookies(struct ctx *cx, const struct tokens *tokens, struct json_writer *w, struct reply *reply)
+static enum err put_cookies(struct ctx *cx, const struct tokens *tokens, struct json_writer *w,
+			    struct reply *reply)
 {
 	char csrf[CSRF_CHARS + 1];
 
 	signing_csrf(&cx->identity->signing, &cx->who.session, csrf);
 	jw_put_text(w, "csrf_token", str_of(csrf));
-	TRY(cookie_set(reply, COOKIE_ACCESS, buf_str(&tokens->access), cx->config->auth_access_token_ms));
-	return cookie_set(reply, COOKIE_REFRESH, secret_str(&tokens->refresh), tokens->refresh_lifetime_ms);
+	TRY(cookie_set(reply, COOKIE_ACCESS, buf_str(&tokens->access),
+		       cx->config->auth_access_token_ms));
+	return cookie_set(reply, COOKIE_REFRESH, secret_str(&tokens->refresh),
+			  tokens->refresh_lifetime_ms);
 }
 
 static enum err put_tokens(struct ctx *cx, const struct tokens *tokens, struct json_writer *w)
@@ -74,8 +79,8 @@ static enum err put_tokens(struct ctx *cx, const struct tokens *tokens, struct j
 	return OK;
 }
 
-void write_user(struct json_writer *w, const struct id *id, struct str email, struct str name, bool verified,
-		int64_t created_at)
+void write_user(struct json_writer *w, const struct id *id, struct str email, struct str name,
+		bool verified, int64_t created_at)
 {
 	jw_object(w);
 	answer_id(w, "id", ID_USER, id);

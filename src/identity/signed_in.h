@@ -17,11 +17,12 @@ struct signed_in {
 };
 
 /* Makes and stores a refresh token, signs an access token, writes `SignedIn`. */
-enum err signed_in_answer(struct ctx *cx, const struct signed_in *person, struct reply *reply) MUST_CHECK;
+enum err signed_in_answer(struct ctx *cx, const struct signed_in *person,
+			  struct reply *reply) MUST_CHECK;
 
 /* `User` and `Tenant` of the document. */
-void write_user(struct json_writer *w, const struct id *id, struct str email, struct str name, bool verified,
-		int64_t created_at);
+void write_user(struct json_writer *w, const struct id *id, struct str email, struct str name,
+		bool verified, int64_t created_at);
 void write_tenant(struct json_writer *w, const struct id *id, struct str name, int64_t created_at);
 
 #endif

@@ -65,7 +65,8 @@ void signing_done(struct signing *signing)
 	signing->n = 0;
 }
 
-enum err signing_sign(const struct signing *signing, const struct jwt_claims *claims, struct buf *out)
+enum err signing_sign(const struct signing *signing, const struct jwt_claims *claims,
+		      struct buf *out)
 {
 	const struct signing_key *key = &signing->v[signing->current];
 
@@ -88,7 +89,8 @@ enum err signing_find(struct signing *signing, struct str kid, const struct jwt_
 	*ret_key = NULL;
 	if (!key) {
 		/* A rotation on another process: its first token may come here before our SIGHUP. */
-		if (!keyring_id_valid(kid) || keyring_find(signing->keyring, kid, NULL, &root) != OK)
+		if (!keyring_id_valid(kid) ||
+		    keyring_find(signing->keyring, kid, NULL, &root) != OK)
 			return ERR_BAD_TOKEN;
 		TRY(add(signing, root));
 		key = &signing->v[signing->n - 1];
@@ -97,7 +99,8 @@ enum err signing_find(struct signing *signing, struct str kid, const struct jwt_
 	return OK;
 }
 
-static void csrf_text(const struct signing_key *key, const struct id *session, char ret_text[CSRF_CHARS + 1])
+static void csrf_text(const struct signing_key *key, const struct id *session,
+		      char ret_text[CSRF_CHARS + 1])
 {
 	uint8_t mac[SHA256_BYTES];
 
@@ -105,7 +108,8 @@ static void csrf_text(const struct signing_key *key, const struct id *session, c
 	base64url_encode_to((struct str){ (const char *)mac, sizeof(mac) }, ret_text);
 }
 
-void signing_csrf(const struct signing *signing, const struct id *session, char ret_text[CSRF_CHARS + 1])
+void signing_csrf(const struct signing *signing, const struct id *session,
+		  char ret_text[CSRF_CHARS + 1])
 {
 	csrf_text(&signing->v[signing->current], session, ret_text);
 }

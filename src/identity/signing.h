@@ -39,12 +39,15 @@ enum err signing_init(struct signing *signing, struct keyring *keyring) MUST_CHE
 void signing_done(struct signing *signing);
 
 /* Appends an access token with these claims, by the current key. */
-enum err signing_sign(const struct signing *signing, const struct jwt_claims *claims, struct buf *out) MUST_CHECK;
+enum err signing_sign(const struct signing *signing, const struct jwt_claims *claims,
+		      struct buf *out) MUST_CHECK;
 /* The key of that id (a token's kid), after a look at the disk for a new one. ERR_BAD_TOKEN: there is none. */
-enum err signing_find(struct signing *signing, struct str kid, const struct jwt_key **ret_key) MUST_CHECK;
+enum err signing_find(struct signing *signing, struct str kid,
+		      const struct jwt_key **ret_key) MUST_CHECK;
 
 /* The CSRF token of a session: base64url(HMAC-SHA256(key, session id)). */
-void signing_csrf(const struct signing *signing, const struct id *session, char ret_text[CSRF_CHARS + 1]);
+void signing_csrf(const struct signing *signing, const struct id *session,
+		  char ret_text[CSRF_CHARS + 1]);
 /* Whether it is one, by any of the keys; in constant time. */
 bool signing_csrf_good(const struct signing *signing, const struct id *session, struct str text);
 

@@ -41,7 +41,8 @@ static enum err count_enter(struct ctx *cx, struct throttle_count *count)
 	count->active = true;
 	if (row.blocked_until > cx->now_ms) {
 		cx->problem.retry_after_s = (row.blocked_until - cx->now_ms + 999) / 1000;
-		return ctx_fail(cx, ERR_RATE_LIMITED, "Too many tries with a wrong password; try again later.");
+		return ctx_fail(cx, ERR_RATE_LIMITED,
+				"Too many tries with a wrong password; try again later.");
 	}
 	if (row.window_started_at + WINDOW_MS <= cx->now_ms) {
 		row.failures = 0;
@@ -57,7 +58,8 @@ static void account_subject(struct str account, uint8_t ret_subject[SHA256_BYTES
 	sha256_of(BYTES(STR("account\n"), account), ret_subject);
 }
 
-enum err throttle_enter(struct ctx *cx, struct str account, bool known_address, struct throttle *throttle)
+enum err throttle_enter(struct ctx *cx, struct str account, bool known_address,
+			struct throttle *throttle)
 {
 	*throttle = (struct throttle){ 0 };
 	account_subject(account, throttle->account.subject);
@@ -68,13 +70,15 @@ enum err throttle_enter(struct ctx *cx, struct str account, bool known_address, 
 	return count_enter(cx, &throttle->pair);
 }
 
-static enum err count_failure(struct ctx *cx, const struct throttle_count *count, const struct throttle_rule *rule)
+static enum err count_failure(struct ctx *cx, const struct throttle_count *count,
+			      const struct throttle_rule *rule)
 {
 	int64_t failures = count->failures + 1;
 	struct sql_throttle_set_in in = { .subject_hash = subject_of(count),
 					  .failures = failures,
 					  .window_started_at = count->window_started_at,
-					  .blocked_until = cx->now_ms + throttle_delay_ms(rule, failures) };
+					  .blocked_until =
+						  cx->now_ms + throttle_delay_ms(rule, failures) };
 
 	return count->active ? sql_throttle_set(cx->db, &in, NULL) : OK;
 }
@@ -95,7 +99,8 @@ enum err throttle_passed(struct ctx *cx, const struct throttle *throttle)
 enum err throttle_forget(struct ctx *cx, struct str account)
 {
 	uint8_t subject[SHA256_BYTES];
-	struct sql_throttle_clear_in in = { .subject_hash = { (const char *)subject, sizeof(subject) } };
+	struct sql_throttle_clear_in in = { .subject_hash = { (const char *)subject,
+							      sizeof(subject) } };
 
 	account_subject(account, subject);
 	return sql_throttle_clear(cx->db, &in, NULL);

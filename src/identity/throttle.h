@@ -42,7 +42,8 @@ struct throttle {
 };
 
 /* Locks and reads the counts for a try. ERR_RATE_LIMITED with the time to wait in cx->problem. */
-enum err throttle_enter(struct ctx *cx, struct str account, bool known_address, struct throttle *throttle) MUST_CHECK;
+enum err throttle_enter(struct ctx *cx, struct str account, bool known_address,
+			struct throttle *throttle) MUST_CHECK;
 /* The try failed. The caller keeps the change (cx->keep_changes). */
 enum err throttle_failed(struct ctx *cx, const struct throttle *throttle) MUST_CHECK;
 /* It went well: the address starts anew. The account's own count stays, others may be guessing. */

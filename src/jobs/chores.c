@@ -8,7 +8,8 @@ enum {
 	AWAY_MAX_MS = 30000,
 };
 
-enum err chores_init(struct chores *chores, const struct chore *table, size_t count, const struct chores_host *host)
+enum err chores_init(struct chores *chores, const struct chore *table, size_t count,
+		     const struct chores_host *host)
 {
 	if (count > CHORES_MAX)
 		return ERR_TOO_BIG;
@@ -60,7 +61,8 @@ static int64_t longer(int64_t first_ms, unsigned failures, int64_t most_ms)
 static void note_away(struct chores *chores, enum err e, const char *why)
 {
 	if (e != chores->why_away)
-		log_write(LOG_ERROR, e == ERR_DB_LOST ? "the database is away" : "the database can't be used",
+		log_write(LOG_ERROR,
+			  e == ERR_DB_LOST ? "the database is away" : "the database can't be used",
 			  LOG_FIELDS(log_err(e), log_text("why", why)));
 	chores->away = true;
 	chores->why_away = e;
@@ -80,7 +82,8 @@ static bool host_is_ready(struct chores *chores)
 		return false;
 	}
 	if (chores->why_away != OK)
-		log_write(LOG_INFO, "the database is back", LOG_FIELDS(log_int("tries", chores->away_tries)));
+		log_write(LOG_INFO, "the database is back",
+			  LOG_FIELDS(log_int("tries", chores->away_tries)));
 	chores->away = false;
 	chores->why_away = OK;
 	chores->away_tries = 0;
@@ -92,7 +95,8 @@ static void note_failure(const struct chore *chore, struct chore_state *state, e
 	enum log_level level = err_level(e) < LOG_WARN ? LOG_WARN : err_level(e);
 
 	if (e != state->last)
-		log_write(level, "a chore failed", LOG_FIELDS(log_text("chore", chore->name), log_err(e)));
+		log_write(level, "a chore failed",
+			  LOG_FIELDS(log_text("chore", chore->name), log_err(e)));
 	state->last = e;
 	state->failures++;
 }
@@ -101,7 +105,8 @@ static void note_success(const struct chore *chore, struct chore_state *state)
 {
 	if (state->failures > 0)
 		log_write(LOG_INFO, "a chore works again",
-			  LOG_FIELDS(log_text("chore", chore->name), log_int("failures", state->failures)));
+			  LOG_FIELDS(log_text("chore", chore->name),
+				     log_int("failures", state->failures)));
 	state->last = OK;
 	state->failures = 0;
 }

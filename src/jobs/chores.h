@@ -47,8 +47,8 @@ struct chores {
 	size_t count;
 	struct chores_host host;
 	struct chore_state state[CHORES_MAX];
-	bool away;          /* the host isn't ready */
-	enum err why_away;  /* what the log was told; OK: nothing yet */
+	bool away;         /* the host isn't ready */
+	enum err why_away; /* what the log was told; OK: nothing yet */
 	unsigned away_tries;
 	int64_t away_until_ms;
 };

@@ -44,7 +44,8 @@ bool loop_is_stopping(void)
 
 	if (want_stop)
 		return true;
-	return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
 int64_t loop_now_ms(void) { return clock_monotonic_us() / 1000; }

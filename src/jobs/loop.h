@@ -18,7 +18,7 @@
 /* One kind of work. */
 struct work {
 	void *state;
-	/* When there is something to do, on clock_monotonic_us()'s clock in ms; INT64_MAX: not before something happens. */
+	/* When there is something to do, on the clock of loop_now_ms; INT64_MAX: nothing is known yet. */
 	int64_t (*due_ms)(const void *state);
 	/* One bounded piece of it. */
 	void (*step)(void *state);
@@ -29,7 +29,8 @@ struct loop_options {
 	size_t kinds;
 	const char *pidfile; /* NULL: none */
 	void *arg;
-	void (*reload)(void *arg); /* says itself on the log what went wrong; NULL: SIGHUP is ignored */
+	void (*reload)(
+		void *arg); /* says itself on the log what went wrong; NULL: SIGHUP is ignored */
 };
 
 /*

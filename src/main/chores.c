@@ -69,17 +69,21 @@ enum err chore_audit_seal(struct ctx *cx)
 
 /* --- keys of external issuers ----------------------------------------------- */
 
-static void log_issuer(const struct config_issuer *issuer, const struct http_answer *answer, enum err e)
+static void log_issuer(const struct config_issuer *issuer, const struct http_answer *answer,
+		       enum err e)
 {
 	log_write(LOG_WARN, "an issuer's keys can't be fetched; the old ones stay",
-		  LOG_FIELDS(log_text("issuer", issuer->issuer), log_text("url", issuer->jwks_url), log_err(e),
-			     log_int("status", answer->status), log_text("why", answer->why ? answer->why : "")));
+		  LOG_FIELDS(log_text("issuer", issuer->issuer), log_text("url", issuer->jwks_url),
+			     log_err(e), log_int("status", answer->status),
+			     log_text("why", answer->why ? answer->why : "")));
 }
 
 static enum err fetch_keys(struct ctx *cx, const struct config_issuer *issuer, struct buf *body,
 			   struct http_answer *answer)
 {
-	static const struct http_header ACCEPT = { "Accept", STR("application/jwk-set+json, application/json") };
+	static const struct http_header ACCEPT = {
+		"Accept", STR("application/jwk-set+json, application/json")
+	};
 
 	TRY(http_fetch(&(struct http_request){ .method = "GET",
 					       .url = str_of(issuer->jwks_url),
@@ -107,7 +111,8 @@ static enum err refresh_issuer(struct ctx *cx, const struct config_issuer *issue
 	buf_init(&body, JWKS_DOCUMENT_MAX);
 	enum err e = fetch_keys(cx, issuer, &body, &answer);
 	if (e == OK)
-		log_write(LOG_INFO, "an issuer's keys were fetched", LOG_FIELDS(log_text("issuer", issuer->issuer)));
+		log_write(LOG_INFO, "an issuer's keys were fetched",
+			  LOG_FIELDS(log_text("issuer", issuer->issuer)));
 	else if (!is_database_error(e))
 		log_issuer(issuer, &answer, e);
 	return is_database_error(e) ? e : OK;
@@ -132,7 +137,8 @@ enum err chore_credential_purge(struct ctx *cx)
 
 	TRY(vault_purge_expired(cx, BATCH, &purged));
 	if (purged > 0)
-		log_write(LOG_INFO, "deleted credentials were destroyed", LOG_FIELDS(log_int("count", purged)));
+		log_write(LOG_INFO, "deleted credentials were destroyed",
+			  LOG_FIELDS(log_int("count", purged)));
 	return OK;
 }
 
@@ -149,11 +155,11 @@ static struct id first_id_at(int64_t ms)
 /* Deletes one batch of the rows that were over before that time, and counts them. */
 typedef enum err (*expire_batch)(struct db *db, int64_t before_ms, int64_t *ret_rows);
 
-#define EXPIRE(what)                                                                                  \
-	static enum err expire_##what(struct db *db, int64_t before_ms, int64_t *ret_rows)            \
-	{                                                                                             \
-		const struct sql_##what##_expire_in in = { .before = before_ms, .limit = BATCH };     \
-		return sql_##what##_expire(db, &in, ret_rows);                                        \
+#define EXPIRE(what)                                                                               \
+	static enum err expire_##what(struct db *db, int64_t before_ms, int64_t *ret_rows)         \
+	{                                                                                          \
+		const struct sql_##what##_expire_in in = { .before = before_ms, .limit = BATCH };  \
+		return sql_##what##_expire(db, &in, ret_rows);                                     \
 	}
 EXPIRE(idempotency)
 EXPIRE(refresh)

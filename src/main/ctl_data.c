@@ -59,7 +59,7 @@ static enum err read_fernet_key(struct ctl *ctl, struct secret *ret_key)
 {
 	SECRET_AUTO struct secret text = SECRET_EMPTY;
 	const char *salt = ctl_option(ctl, "salt");
-	uint32_t iterations;
+	uint32_t iterations = 0;
 
 	TRY(ctl_secret(ctl, "key-file", &text));
 	if (!salt)

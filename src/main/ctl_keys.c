@@ -86,7 +86,7 @@ static enum err set_is_empty(struct ctl *ctl, const struct set *set)
 enum err ctl_key_init(struct ctl *ctl)
 {
 	char id[KEYRING_ID_MAX + 1];
-	struct set set;
+	struct set set = { 0 };
 
 	TRY(read_set(ctl, &set));
 	TRY(ctl_open(ctl, ACCOUNT_CTL, 0));
@@ -169,8 +169,11 @@ static enum err rotate_vault(struct ctl *ctl, const struct set *set)
 	} else {
 		TRY(make_file(ctl, set, ctl->config->keys_passphrase_file[0] != '\0', id));
 	}
-	TRY(ctl_say(vault_rotate_root(&ctl->cx, str_of(id), &progress, &rotated), "the rotation"));
+	/* The file names the new key before the old one can be retired: a restart in between finds all it needs. */
+	TRY(ctl_say(vault_register_key(ctl->cx.db, ctl->cx.vault_keys, set->purpose, str_of(id), ctl->cx.now_ms),
+		    "the register"));
 	TRY(make_current(set, id));
+	TRY(ctl_say(vault_rotate_root(&ctl->cx, str_of(id), &progress, &rotated), "the rotation"));
 	ctl_note(ctl, "root key %s wraps now; %" PRId64 " keys were rewrapped, 0 are on an older one", id, rotated.done);
 	return OK;
 }
@@ -237,7 +240,7 @@ static enum err rotate_each_tenant(struct ctl *ctl)
 
 enum err ctl_key_rotate(struct ctl *ctl)
 {
-	struct set set;
+	struct set set = { 0 };
 
 	if (strcmp(ctl->argument[0], "tenant") == 0) {
 		TRY(ctl_open(ctl, ACCOUNT_CTL, CTL_VAULT_KEYS));

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/free.h"
 #include "base/log.h"
 #include "core/config.h"
 #include "core/outbound.h"
@@ -34,6 +33,7 @@ struct parts {
 struct worker {
 	const char *config_path;
 	struct parts parts;
+	char *pidfile; /* a copy: a reload replaces the configuration */
 	struct arena *arena;
 	struct chores chores;
 	char why[KEYRING_WHY_MAX]; /* the keys don't fit */
@@ -54,7 +54,8 @@ static enum err open_egress(const struct config *config, struct egress_policy **
 	enum err e = outbound_policy(config, why, ret_egress);
 
 	if (e != OK)
-		log_write(LOG_ERROR, "the section [egress] can't be used", LOG_FIELDS(log_text("why", why)));
+		log_write(LOG_ERROR, "the section [egress] can't be used",
+			  LOG_FIELDS(log_text("why", why)));
 	return e;
 }
 
@@ -80,7 +81,8 @@ static enum err ready(void *arg, const char **ret_why)
 	struct worker *worker = arg;
 
 	*ret_why = worker->why;
-	return vault_check_keys(worker->parts.db, worker->parts.vault_keys, VAULT_PURPOSE, worker->why);
+	return vault_check_keys(worker->parts.db, worker->parts.vault_keys, VAULT_PURPOSE,
+				worker->why);
 }
 
 static enum err call(void *arg, const struct chore *chore)
@@ -113,7 +115,8 @@ static void reload(void *arg)
 	enum err e = open_parts(worker->config_path, &parts);
 
 	if (e != OK) {
-		log_write(LOG_ERROR, "the reload failed; the old configuration stays", LOG_FIELDS(log_err(e)));
+		log_write(LOG_ERROR, "the reload failed; the old configuration stays",
+			  LOG_FIELDS(log_err(e)));
 		close_parts(&parts);
 		return;
 	}
@@ -131,7 +134,8 @@ static enum err check_keys(struct worker *worker)
 
 	if (e == OK || e == ERR_DB_LOST)
 		return OK;
-	log_write(LOG_ERROR, "keys and database don't fit together", LOG_FIELDS(log_err(e), log_text("why", why)));
+	log_write(LOG_ERROR, "keys and database don't fit together",
+		  LOG_FIELDS(log_err(e), log_text("why", why)));
 	return e;
 }
 
@@ -140,15 +144,16 @@ static void step(void *state) { chores_step(state); }
 
 static enum err run(struct worker *worker)
 {
-	const struct chores_host host = { .arg = worker, .now_ms = now_ms, .ready = ready, .call = call };
+	const struct chores_host host = {
+		.arg = worker, .now_ms = now_ms, .ready = ready, .call = call
+	};
 	const struct work work[] = { { &worker->chores, due_ms, step } };
-	FREE_AUTO char *pidfile = NULL; /* outlives the configuration that a reload replaces */
 
 	TRY(open_parts(worker->config_path, &worker->parts));
 	TRY(check_keys(worker));
 	worker->arena = arena_new(ARENA_MAX_BYTES);
-	pidfile = strdup(worker->parts.config->worker_pidfile);
-	if (!worker->arena || !pidfile)
+	worker->pidfile = strdup(worker->parts.config->worker_pidfile);
+	if (!worker->arena || !worker->pidfile)
 		return ERR_NO_MEMORY;
 	TRY(chores_init(&worker->chores, CHORES, CHORE_COUNT, &host));
 	if (worker->parts.config->server_sandbox)
@@ -156,7 +161,7 @@ static enum err run(struct worker *worker)
 	return loop_run(&(struct loop_options){
 		.work = work,
 		.kinds = ARRAY_SIZE(work),
-		.pidfile = pidfile,
+		.pidfile = worker->pidfile,
 		.arg = worker,
 		.reload = reload,
 	});
@@ -181,14 +186,9 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "c:hv", OPTIONS, NULL)) != -1) {
 		switch (option) {
-		case 'c':
-			worker.config_path = optarg;
-			break;
-		case 'v':
-			puts("latch-worker " LATCHWORK_VERSION);
-			return EXIT_SUCCESS;
-		default:
-			return usage(option == 'h' ? stdout : stderr);
+		case 'c': worker.config_path = optarg; break;
+		case 'v': puts("latch-worker " LATCHWORK_VERSION); return EXIT_SUCCESS;
+		default: return usage(option == 'h' ? stdout : stderr);
 		}
 	}
 	if (optind != argc)
@@ -200,5 +200,6 @@ int main(int argc, char **argv)
 		log_write(LOG_ERROR, "the worker can't start", LOG_FIELDS(log_err(e)));
 	close_parts(&worker.parts);
 	arena_free(worker.arena);
+	free(worker.pidfile);
 	return e == OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

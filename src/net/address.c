@@ -15,7 +15,7 @@ struct range {
 /* The first that fits counts. */
 static const struct range V4[] = {
 	{ { 100, 100, 100, 200 }, 32, ADDRESS_FORBIDDEN }, /* Alibaba's metadata */
-	{ { 168, 63, 129, 16 }, 32, ADDRESS_FORBIDDEN },   /* Azure's wire server, in public space */
+	{ { 168, 63, 129, 16 }, 32, ADDRESS_FORBIDDEN }, /* Azure's wire server, in public space */
 	{ { 10 }, 8, ADDRESS_PRIVATE },
 	{ { 100, 64 }, 10, ADDRESS_PRIVATE },
 	{ { 127 }, 8, ADDRESS_PRIVATE },
@@ -35,13 +35,13 @@ static const struct range V4[] = {
 
 /* What none of these names is public inside of 2000::/3 and forbidden outside. */
 static const struct range V6[] = {
-	{ { 0xfd, 0x00, 0x0e, 0xc2 }, 32, ADDRESS_FORBIDDEN },       /* Amazon's metadata */
-	{ { 0xfd, 0x20, 0x00, 0xce }, 32, ADDRESS_FORBIDDEN },       /* Google's metadata */
-	{ { [15] = 1 }, 128, ADDRESS_PRIVATE },                      /* ::1 */
+	{ { 0xfd, 0x00, 0x0e, 0xc2 }, 32, ADDRESS_FORBIDDEN }, /* Amazon's metadata */
+	{ { 0xfd, 0x20, 0x00, 0xce }, 32, ADDRESS_FORBIDDEN }, /* Google's metadata */
+	{ { [15] = 1 }, 128, ADDRESS_PRIVATE },                /* ::1 */
 	{ { 0xfc }, 7, ADDRESS_PRIVATE },
-	{ { 0x20, 0x01, 0x00 }, 23, ADDRESS_FORBIDDEN },             /* Teredo, benchmarks, ORCHID */
-	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32, ADDRESS_FORBIDDEN },       /* documentation */
-	{ { 0x3f, 0xff }, 20, ADDRESS_FORBIDDEN },                   /* documentation */
+	{ { 0x20, 0x01, 0x00 }, 23, ADDRESS_FORBIDDEN },       /* Teredo, benchmarks, ORCHID */
+	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32, ADDRESS_FORBIDDEN }, /* documentation */
+	{ { 0x3f, 0xff }, 20, ADDRESS_FORBIDDEN },             /* documentation */
 	{ { 0x20 }, 3, ADDRESS_PUBLIC },
 };
 
@@ -50,10 +50,10 @@ static const struct {
 	uint8_t b[16];
 	unsigned bits, at;
 } WRAPPED[] = {
-	{ { [10] = 0xff, 0xff }, 96, 12 },       /* ::ffff:0:0/96, mapped */
-	{ { [8] = 0xff, 0xff }, 96, 12 },        /* ::ffff:0:0:0/96, SIIT (RFC 7915) */
-	{ { 0x00, 0x64, 0xff, 0x9b }, 96, 12 },  /* 64:ff9b::/96, NAT64 (RFC 6052) */
-	{ { 0x20, 0x02 }, 16, 2 },               /* 2002::/16, 6to4 (RFC 3056) */
+	{ { [10] = 0xff, 0xff }, 96, 12 },      /* ::ffff:0:0/96, mapped */
+	{ { [8] = 0xff, 0xff }, 96, 12 },       /* ::ffff:0:0:0/96, SIIT (RFC 7915) */
+	{ { 0x00, 0x64, 0xff, 0x9b }, 96, 12 }, /* 64:ff9b::/96, NAT64 (RFC 6052) */
+	{ { 0x20, 0x02 }, 16, 2 },              /* 2002::/16, 6to4 (RFC 3056) */
 };
 
 static bool starts_with(const uint8_t *b, const uint8_t *prefix, unsigned bits)
@@ -65,7 +65,8 @@ static bool starts_with(const uint8_t *b, const uint8_t *prefix, unsigned bits)
 	return rest == 0 || ((b[whole] ^ prefix[whole]) >> (8 - rest)) == 0;
 }
 
-static enum address_kind kind_in(const struct range *ranges, size_t count, const uint8_t *b, enum address_kind otherwise)
+static enum address_kind kind_in(const struct range *ranges, size_t count, const uint8_t *b,
+				 enum address_kind otherwise)
 {
 	for (size_t i = 0; i < count; i++)
 		if (starts_with(b, ranges[i].b, ranges[i].bits))
@@ -88,7 +89,8 @@ enum address_kind address_kind(const struct address *address)
 		if (!starts_with(address->b, WRAPPED[i].b, WRAPPED[i].bits))
 			continue;
 		/* A gateway would translate: nobody lists a private host by such an address. */
-		return kind_of_v4(address->b + WRAPPED[i].at) == ADDRESS_PUBLIC ? ADDRESS_PUBLIC : ADDRESS_FORBIDDEN;
+		return kind_of_v4(address->b + WRAPPED[i].at) == ADDRESS_PUBLIC ? ADDRESS_PUBLIC
+										: ADDRESS_FORBIDDEN;
 	}
 	return kind_in(V6, ARRAY_SIZE(V6), address->b, ADDRESS_FORBIDDEN);
 }
@@ -132,10 +134,11 @@ bool address_eq(const struct address *a, const struct address *b)
 	return a->family == b->family && memcmp(a->b, b->b, a->family == AF_INET ? 4 : 16) == 0;
 }
 
-bool address_of_sockaddr(const struct sockaddr *from, socklen_t n, struct address *ret_address, uint16_t *ret_port)
+bool address_of_sockaddr(const struct sockaddr *from, socklen_t n, struct address *ret_address,
+			 uint16_t *ret_port)
 {
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
+	struct sockaddr_in v4 = { 0 };
+	struct sockaddr_in6 v6 = { 0 };
 
 	memset(ret_address, 0, sizeof(*ret_address));
 	ret_address->family = from->sa_family;
@@ -155,7 +158,8 @@ bool address_of_sockaddr(const struct sockaddr *from, socklen_t n, struct addres
 	return false;
 }
 
-socklen_t address_to_sockaddr(const struct address *address, uint16_t port, struct sockaddr_storage *ret_to)
+socklen_t address_to_sockaddr(const struct address *address, uint16_t port,
+			      struct sockaddr_storage *ret_to)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
@@ -174,7 +178,7 @@ socklen_t address_to_sockaddr(const struct address *address, uint16_t port, stru
 /* A datagram socket that is connected sends nothing, but the kernel picks the source it would use. */
 bool address_is_ours(const struct address *address)
 {
-	struct sockaddr_storage to, from;
+	struct sockaddr_storage to, from = { 0 };
 	socklen_t to_n = address_to_sockaddr(address, 443, &to), from_n = sizeof(from);
 	struct address source;
 	uint16_t port;
@@ -185,7 +189,8 @@ bool address_is_ours(const struct address *address)
 		return false;
 	if (connect(fd, (const struct sockaddr *)&to, to_n) == 0 &&
 	    getsockname(fd, (struct sockaddr *)&from, &from_n) == 0)
-		ours = address_of_sockaddr((const struct sockaddr *)&from, from_n, &source, &port) &&
+		ours = address_of_sockaddr((const struct sockaddr *)&from, from_n, &source,
+					   &port) &&
 		       address_eq(&source, address);
 	close(fd);
 	return ours;

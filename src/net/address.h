@@ -23,7 +23,7 @@ struct address {
 
 enum address_kind {
 	ADDRESS_PUBLIC,
-	ADDRESS_PRIVATE,  /* this host or its networks: for hosts that the operator listed */
+	ADDRESS_PRIVATE, /* this host or its networks: for hosts that the operator listed */
 	ADDRESS_FORBIDDEN /* nobody's host, a metadata service, a tunnel to one of the inside: never */
 };
 
@@ -43,7 +43,8 @@ bool address_eq(const struct address *a, const struct address *b);
 /* To and from the kernel's form. False for a family that isn't IP. */
 bool address_of_sockaddr(const struct sockaddr *from, socklen_t n, struct address *ret_address,
 			 uint16_t *ret_port) MUST_CHECK;
-socklen_t address_to_sockaddr(const struct address *address, uint16_t port, struct sockaddr_storage *ret_to);
+socklen_t address_to_sockaddr(const struct address *address, uint16_t port,
+			      struct sockaddr_storage *ret_to);
 /* Whether this machine has the address itself. Asks the routing table; nothing is sent. */
 bool address_is_ours(const struct address *address);
 

@@ -33,7 +33,8 @@ struct egress_policy {
 
 static enum err wrong(char *ret_why, const char *key, struct str entry, const char *what)
 {
-	snprintf(ret_why, EGRESS_WHY_MAX, "%s: \"%.*s\": %s", key, (int)(entry.n < 100 ? entry.n : 100), entry.p, what);
+	snprintf(ret_why, EGRESS_WHY_MAX, "%s: \"%.*s\": %s", key,
+		 (int)(entry.n < 100 ? entry.n : 100), entry.p, what);
 	return ERR_CONFIG;
 }
 
@@ -62,9 +63,11 @@ static enum err read_rules(struct egress_policy *policy, char *ret_why)
 			return wrong(ret_why, KEY, item, "too many entries");
 		if (!url_read_authority(item, &place, &why))
 			return wrong(ret_why, KEY, item, why);
-		*rule = (struct rule){ .literal = place.literal, .host = place.host, .port = place.port };
-		if (place.literal &&
-		    (!address_parse(place.host, &rule->address) || address_kind(&rule->address) == ADDRESS_FORBIDDEN))
+		*rule = (struct rule){ .literal = place.literal,
+				       .host = place.host,
+				       .port = place.port };
+		if (place.literal && (!address_parse(place.host, &rule->address) ||
+				      address_kind(&rule->address) == ADDRESS_FORBIDDEN))
 			return wrong(ret_why, KEY, item, "this address is never called");
 		policy->rules++;
 	}
@@ -100,10 +103,12 @@ static enum err read_own(struct egress_policy *policy, const char *list, char *r
 	return OK;
 }
 
-static enum err fill(struct egress_policy *policy, const struct egress_settings *settings, char *ret_why)
+static enum err fill(struct egress_policy *policy, const struct egress_settings *settings,
+		     char *ret_why)
 {
 	policy->timeout_ms = settings->timeout_ms > 0 ? settings->timeout_ms : TIMEOUT_MS;
-	policy->connect_timeout_ms = settings->connect_timeout_ms > 0 ? settings->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	policy->connect_timeout_ms = settings->connect_timeout_ms > 0 ? settings->connect_timeout_ms
+								      : CONNECT_TIMEOUT_MS;
 	policy->resolver = settings->resolver ? settings->resolver : resolve_by_system;
 	policy->resolver_arg = settings->resolver_arg;
 	policy->allow_hosts = strdup(settings->allow_hosts ? settings->allow_hosts : "");
@@ -148,7 +153,10 @@ void egress_policy_free(struct egress_policy *policy)
 
 const char *egress_ca_file(const struct egress_policy *policy) { return policy->ca_file; }
 int egress_timeout_ms(const struct egress_policy *policy) { return policy->timeout_ms; }
-int egress_connect_timeout_ms(const struct egress_policy *policy) { return policy->connect_timeout_ms; }
+int egress_connect_timeout_ms(const struct egress_policy *policy)
+{
+	return policy->connect_timeout_ms;
+}
 
 /* --- the decision ----------------------------------------------------------- */
 
@@ -159,14 +167,16 @@ static enum err refuse(struct egress_target *target, const char *why)
 	return ERR_HOST_FORBIDDEN;
 }
 
-static bool is_listed(const struct egress_policy *policy, const struct url_place *place, const struct address *literal)
+static bool is_listed(const struct egress_policy *policy, const struct url_place *place,
+		      const struct address *literal)
 {
 	for (size_t i = 0; i < policy->rules; i++) {
 		const struct rule *rule = &policy->rule[i];
 
 		if (rule->port != place->port || rule->literal != place->literal)
 			continue;
-		if (place->literal ? address_eq(&rule->address, literal) : str_eq_nocase(rule->host, place->host))
+		if (place->literal ? address_eq(&rule->address, literal)
+				   : str_eq_nocase(rule->host, place->host))
 			return true;
 	}
 	return false;
@@ -186,7 +196,8 @@ static bool port_is_open(const struct egress_policy *policy, uint16_t port)
  */
 static bool is_inside_name(struct str host)
 {
-	static const char *const ENDS[] = { ".localhost", ".localdomain", ".local", ".internal", ".home.arpa" };
+	static const char *const ENDS[] = { ".localhost", ".localdomain", ".local", ".internal",
+					    ".home.arpa" };
 
 	if (str_find(host, '.') == host.n)
 		return true;
@@ -246,11 +257,14 @@ static enum err look_up(const struct egress_policy *policy, struct egress_target
 static void set_host(struct egress_target *target, struct str host)
 {
 	for (size_t i = 0; i < host.n; i++)
-		target->host[i] = (char)(host.p[i] >= 'A' && host.p[i] <= 'Z' ? host.p[i] + ('a' - 'A') : host.p[i]);
+		target->host[i] =
+			(char)(host.p[i] >= 'A' && host.p[i] <= 'Z' ? host.p[i] + ('a' - 'A')
+								    : host.p[i]);
 	target->host[host.n] = '\0';
 }
 
-static enum err decide(const struct egress_policy *policy, const struct url_place *place, struct egress_target *target)
+static enum err decide(const struct egress_policy *policy, const struct url_place *place,
+		       struct egress_target *target)
 {
 	struct address literal = { 0 };
 
@@ -273,13 +287,15 @@ static enum err decide(const struct egress_policy *policy, const struct url_plac
 	return check_addresses(policy, target);
 }
 
-enum err egress_allow_url(const struct egress_policy *policy, struct str url, struct egress_target *ret_target)
+enum err egress_allow_url(const struct egress_policy *policy, struct str url,
+			  struct egress_target *ret_target)
 {
 	struct url_place place;
 	const char *why;
 
 	*ret_target = (struct egress_target){ 0 };
-	return url_read(url, &place, &why) ? decide(policy, &place, ret_target) : refuse(ret_target, why);
+	return url_read(url, &place, &why) ? decide(policy, &place, ret_target)
+					   : refuse(ret_target, why);
 }
 
 enum err egress_allow_host(const struct egress_policy *policy, struct str host, uint16_t port,
@@ -289,10 +305,12 @@ enum err egress_allow_host(const struct egress_policy *policy, struct str host, 
 	const char *why;
 
 	*ret_target = (struct egress_target){ 0 };
-	return url_read_host(host, &place, &why) ? decide(policy, &place, ret_target) : refuse(ret_target, why);
+	return url_read_host(host, &place, &why) ? decide(policy, &place, ret_target)
+						 : refuse(ret_target, why);
 }
 
-bool egress_allows_peer(const struct egress_target *target, const struct sockaddr *peer, socklen_t n)
+bool egress_allows_peer(const struct egress_target *target, const struct sockaddr *peer,
+			socklen_t n)
 {
 	struct address address;
 	uint16_t port;

@@ -38,17 +38,20 @@ struct egress_addresses {
  * Looks a name up: OK, and at least one address; ERR_UPSTREAM when there is none, ERR_UPSTREAM_TIMEOUT, or
  * ERR_TOO_BIG when there are more than can be checked.
  */
-typedef enum err (*egress_resolver)(void *arg, const char *host, struct egress_addresses *ret_addresses);
+typedef enum err (*egress_resolver)(void *arg, const char *host,
+				    struct egress_addresses *ret_addresses);
 
 /* What the operator says; the texts are copied. Lists are separated by commas. */
 struct egress_settings {
-	const char *allow_hosts;   /* "idp.internal:8443, 10.1.2.3:443, [::1]:8080" */
-	const char *ports;         /* of public hosts, besides 443: "8443, 9443" */
-	const char *own_addresses; /* of this service, as the outside knows it: refused like private ones */
-	const char *ca_file;       /* PEM, trusted for listed hosts besides the system's CAs; NULL or "": none */
-	int timeout_ms;            /* of a whole request; 0: 10 s */
-	int connect_timeout_ms;    /* 0: 5 s */
-	egress_resolver resolver;  /* NULL: the system's */
+	const char *allow_hosts; /* "idp.internal:8443, 10.1.2.3:443, [::1]:8080" */
+	const char *ports;       /* of public hosts, besides 443: "8443, 9443" */
+	const char *
+		own_addresses; /* of this service, as the outside knows it: refused like private ones */
+	const char *
+		ca_file; /* PEM, trusted for listed hosts besides the system's CAs; NULL or "": none */
+	int timeout_ms;           /* of a whole request; 0: 10 s */
+	int connect_timeout_ms;   /* 0: 5 s */
+	egress_resolver resolver; /* NULL: the system's */
 	void *resolver_arg;
 };
 
@@ -78,11 +81,13 @@ struct egress_target {
  * spells its host in an uncommon way is refused rather than guessed at. ERR_HOST_FORBIDDEN: refused, nothing
  * was sent (a name may have been looked up). Otherwise the resolver's errors.
  */
-enum err egress_allow_url(const struct egress_policy *policy, struct str url, struct egress_target *ret_target) MUST_CHECK;
+enum err egress_allow_url(const struct egress_policy *policy, struct str url,
+			  struct egress_target *ret_target) MUST_CHECK;
 /* The same for a host of another protocol (mail, databases), which has TLS of its own. */
 enum err egress_allow_host(const struct egress_policy *policy, struct str host, uint16_t port,
 			   struct egress_target *ret_target) MUST_CHECK;
 /* Whether that is one of the target's checked addresses: asked when the socket is made. */
-bool egress_allows_peer(const struct egress_target *target, const struct sockaddr *peer, socklen_t n);
+bool egress_allows_peer(const struct egress_target *target, const struct sockaddr *peer,
+			socklen_t n);
 
 #endif

@@ -30,7 +30,8 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 {
 	const struct fetch *fetch = arg;
 
-	if (purpose != CURLSOCKTYPE_IPCXN || !egress_allows_peer(&fetch->target, &to->addr, to->addrlen)) {
+	if (purpose != CURLSOCKTYPE_IPCXN ||
+	    !egress_allows_peer(&fetch->target, &to->addr, to->addrlen)) {
 		fetch->answer->why = "the address wasn't checked";
 		return CURL_SOCKET_BAD;
 	}
@@ -49,7 +50,7 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
 }
 
 /* curl has no cap of its own on all the headers together, interim answers included. */
-static size_t take_header(char *line, size_t size, size_t n, void *arg)
+static size_t take_header(const char *line, size_t size, size_t n, void *arg)
 {
 	struct fetch *fetch = arg;
 
@@ -98,9 +99,11 @@ static bool set_tls(struct fetch *fetch, const struct egress_policy *policy)
 	const char *ca_file = egress_ca_file(policy);
 
 	if (fetch->target.listed && ca_file &&
-	    (!set_text(curl, CURLOPT_CAINFO, ca_file) || !set_text(curl, CURLOPT_CAPATH, SYSTEM_CA_DIRECTORY)))
+	    (!set_text(curl, CURLOPT_CAINFO, ca_file) ||
+	     !set_text(curl, CURLOPT_CAPATH, SYSTEM_CA_DIRECTORY)))
 		return false;
-	return set_number(curl, CURLOPT_SSL_VERIFYPEER, 1) && set_number(curl, CURLOPT_SSL_VERIFYHOST, 2) &&
+	return set_number(curl, CURLOPT_SSL_VERIFYPEER, 1) &&
+	       set_number(curl, CURLOPT_SSL_VERIFYHOST, 2) &&
 	       set_number(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
 }
 
@@ -138,7 +141,8 @@ static bool set_addresses(struct fetch *fetch)
 	if (buf_error(&line) != OK)
 		return false;
 	fetch->addresses = curl_slist_append(NULL, line.p);
-	return fetch->addresses && curl_easy_setopt(fetch->curl, CURLOPT_RESOLVE, fetch->addresses) == CURLE_OK;
+	return fetch->addresses &&
+	       curl_easy_setopt(fetch->curl, CURLOPT_RESOLVE, fetch->addresses) == CURLE_OK;
 }
 
 /* --- the request ------------------------------------------------------------ */
@@ -161,8 +165,10 @@ static bool set_method(CURL *curl, const struct http_request *request)
 		return !has_body && set_number(curl, CURLOPT_NOBODY, 1);
 	/* POST, PUT and PATCH say "Content-Length: 0" when they have nothing to say. */
 	if ((has_body || request->method[0] == 'P') &&
-	    (curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n) != CURLE_OK ||
-	     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, has_body ? request->body.p : "") != CURLE_OK))
+	    (curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n) !=
+		     CURLE_OK ||
+	     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, has_body ? request->body.p : "") !=
+		     CURLE_OK))
 		return false;
 	return set_text(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
@@ -173,7 +179,8 @@ static bool is_token(const char *name)
 	static const char EXTRA[] = "!#$%&'*+-.^_`|~";
 
 	for (const char *c = name; *c != '\0'; c++)
-		if (!((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || strchr(EXTRA, *c)))
+		if (!((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') ||
+		      (*c >= 'a' && *c <= 'z') || strchr(EXTRA, *c)))
 			return false;
 	return name[0] != '\0';
 }
@@ -181,8 +188,9 @@ static bool is_token(const char *name)
 /* What frames the message or names the host is curl's to write; a second one could smuggle a request. */
 static bool header_ok(const struct http_header *header)
 {
-	static const char *const OURS[] = { "Host", "Content-Length", "Transfer-Encoding", "Connection", "Upgrade",
-					    "TE", "Trailer", "Expect", "Accept-Encoding" };
+	static const char *const OURS[] = { "Host",       "Content-Length", "Transfer-Encoding",
+					    "Connection", "Upgrade",        "TE",
+					    "Trailer",    "Expect",         "Accept-Encoding" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(OURS); i++)
 		if (str_eq_nocase(str_of(header->name), str_of(OURS[i])))
@@ -218,13 +226,16 @@ static enum err add_headers(struct fetch *fetch, const struct http_request *requ
 			return ERR_BAD_INPUT;
 		buf_init(&line, HEADER_LINE_MAX);
 		/* curl's spelling of an empty value is a semicolon. */
-		buf_printf(&line, "%s%s%.*s", header->name, header->value.n > 0 ? ": " : ";", STR_ARG(header->value));
+		buf_printf(&line, "%s%s%.*s", header->name, header->value.n > 0 ? ": " : ";",
+			   STR_ARG(header->value));
 		buf_add_char(&line, '\0');
 		if (buf_error(&line) != OK)
 			return buf_error(&line) == ERR_TOO_BIG ? ERR_BAD_INPUT : ERR_NO_MEMORY;
 		TRY(add_header(fetch, line.p));
 	}
-	return curl_easy_setopt(fetch->curl, CURLOPT_HTTPHEADER, fetch->headers) == CURLE_OK ? OK : ERR_INTERNAL;
+	return curl_easy_setopt(fetch->curl, CURLOPT_HTTPHEADER, fetch->headers) == CURLE_OK
+		       ? OK
+		       : ERR_INTERNAL;
 }
 
 static enum err set_url(CURL *curl, struct str url)
@@ -236,7 +247,9 @@ static enum err set_url(CURL *curl, struct str url)
 	memcpy(text, url.p, url.n);
 	text[url.n] = '\0';
 	/* The path as it is: what the caller signed or allowed is what is sent. */
-	return set_number(curl, CURLOPT_PATH_AS_IS, 1) && set_text(curl, CURLOPT_URL, text) ? OK : ERR_INTERNAL;
+	return set_number(curl, CURLOPT_PATH_AS_IS, 1) && set_text(curl, CURLOPT_URL, text)
+		       ? OK
+		       : ERR_INTERNAL;
 }
 
 static enum err set_request(struct fetch *fetch, const struct http_request *request)
@@ -245,7 +258,8 @@ static enum err set_request(struct fetch *fetch, const struct http_request *requ
 
 	TRY(set_url(curl, request->url));
 	TRY(add_headers(fetch, request));
-	if (!set_method(curl, request) || !set_number(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) ||
+	if (!set_method(curl, request) ||
+	    !set_number(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) ||
 	    !set_text(curl, CURLOPT_USERAGENT, "Latchwork/" LATCHWORK_VERSION) ||
 	    (request->compressed && !set_text(curl, CURLOPT_ACCEPT_ENCODING, "gzip")))
 		return ERR_INTERNAL;
@@ -289,19 +303,22 @@ static enum err read_answer(struct fetch *fetch)
 	long status = 0;
 	uint64_t seconds;
 
-	if (curl_easy_getinfo(fetch->curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 200)
+	if (curl_easy_getinfo(fetch->curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
+	    status < 200)
 		return failed(answer, CURLE_WEIRD_SERVER_REPLY);
 	answer->status = (int)status;
 	if (curl_easy_getinfo(fetch->curl, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type &&
 	    strlen(type) < sizeof(answer->content_type))
 		snprintf(answer->content_type, sizeof(answer->content_type), "%s", type);
-	if (curl_easy_header(fetch->curl, "Retry-After", 0, CURLH_HEADER, -1, &retry) == CURLHE_OK &&
+	if (curl_easy_header(fetch->curl, "Retry-After", 0, CURLH_HEADER, -1, &retry) ==
+		    CURLHE_OK &&
 	    str_to_u64(str_trim(str_of(retry->value)), &seconds) && seconds <= INT32_MAX)
 		answer->retry_after_s = (int64_t)seconds;
 	return OK;
 }
 
-static enum err perform(struct fetch *fetch, const struct http_request *request, const struct egress_policy *policy)
+static enum err perform(struct fetch *fetch, const struct http_request *request,
+			const struct egress_policy *policy)
 {
 	int64_t begun_us = clock_monotonic_us();
 	int timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : egress_timeout_ms(policy);
@@ -317,8 +334,8 @@ static enum err perform(struct fetch *fetch, const struct http_request *request,
 	fetch->curl = curl_easy_init();
 	if (!fetch->curl)
 		return ERR_NO_MEMORY;
-	if (!set_walls(fetch) || !set_tls(fetch, policy) || !set_limits(fetch, policy, (long)left_ms) ||
-	    !set_addresses(fetch))
+	if (!set_walls(fetch) || !set_tls(fetch, policy) ||
+	    !set_limits(fetch, policy, (long)left_ms) || !set_addresses(fetch))
 		return ERR_INTERNAL;
 	TRY(set_request(fetch, request));
 	CURLcode code = curl_easy_perform(fetch->curl);
@@ -335,8 +352,8 @@ static bool curl_is_ready(void)
 	return ready;
 }
 
-enum err http_fetch(const struct http_request *request, const struct egress_policy *policy, struct buf *body,
-		    struct http_answer *ret_answer)
+enum err http_fetch(const struct http_request *request, const struct egress_policy *policy,
+		    struct buf *body, struct http_answer *ret_answer)
 {
 	struct fetch fetch = { .body = body, .answer = ret_answer };
 	enum err e;

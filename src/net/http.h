@@ -28,7 +28,8 @@ struct http_header {
 struct http_request {
 	const char *method; /* GET, HEAD, POST, PUT, PATCH or DELETE */
 	struct str url;     /* what follows '#' isn't sent */
-	const struct http_header *header; /* Host, Content-Length and the like aren't the caller's to set */
+	const struct http_header
+		*header; /* Host, Content-Length and the like aren't the caller's to set */
 	size_t headers;
 	struct str body; /* absent: none */
 	bool compressed; /* gzip is welcome; the cap counts what comes out of it */
@@ -37,9 +38,10 @@ struct http_request {
 
 struct http_answer {
 	int status;
-	char content_type[HTTP_TYPE_MAX]; /* as sent; empty: none, or one too long to mean anything */
-	int64_t retry_after_s;            /* -1: not sent, or a date */
-	const char *why;                  /* static words for the log when the request failed */
+	char content_type
+		[HTTP_TYPE_MAX]; /* as sent; empty: none, or one too long to mean anything */
+	int64_t retry_after_s;   /* -1: not sent, or a date */
+	const char *why;         /* static words for the log when the request failed */
 };
 
 /*
@@ -48,7 +50,7 @@ struct http_answer {
  * ERR_UPSTREAM: no such name, no connection, a bad certificate, an answer that is too large or isn't HTTP; `body` is
  * empty then. ERR_BAD_INPUT: a method or header that can't be sent.
  */
-enum err http_fetch(const struct http_request *request, const struct egress_policy *policy, struct buf *body,
-		    struct http_answer *ret_answer) MUST_CHECK;
+enum err http_fetch(const struct http_request *request, const struct egress_policy *policy,
+		    struct buf *body, struct http_answer *ret_answer) MUST_CHECK;
 
 #endif

@@ -18,14 +18,10 @@ static void limit_time(void)
 static enum err of_gai(int code)
 {
 	switch (code) {
-	case 0:
-		return OK;
-	case EAI_MEMORY:
-		return ERR_NO_MEMORY;
-	case EAI_AGAIN:
-		return ERR_UPSTREAM_TIMEOUT;
-	default:
-		return ERR_UPSTREAM;
+	case 0: return OK;
+	case EAI_MEMORY: return ERR_NO_MEMORY;
+	case EAI_AGAIN: return ERR_UPSTREAM_TIMEOUT;
+	default: return ERR_UPSTREAM;
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "net/egress.h"
 
 /* The system's resolver (an egress_resolver), which gives up after about 8 seconds. */
-enum err resolve_by_system(void *arg, const char *host, struct egress_addresses *ret_addresses) MUST_CHECK;
+enum err resolve_by_system(void *arg, const char *host,
+			   struct egress_addresses *ret_addresses) MUST_CHECK;
 
 #endif

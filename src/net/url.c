@@ -31,7 +31,8 @@ static bool label_ok(struct str label)
 	if (label.n == 0 || label.n > 63)
 		return false;
 	for (size_t i = 0; i < label.n; i++)
-		if (!is_letter(label.p[i]) && !is_digit(label.p[i]) && label.p[i] != '-' && label.p[i] != '_')
+		if (!is_letter(label.p[i]) && !is_digit(label.p[i]) && label.p[i] != '-' &&
+		    label.p[i] != '_')
 			return false;
 	return true;
 }
@@ -43,7 +44,8 @@ static bool looks_like_number(struct str label)
 
 	while (digits < label.n && is_digit(label.p[digits]))
 		digits++;
-	return digits == label.n || (label.n >= 2 && label.p[0] == '0' && (label.p[1] == 'x' || label.p[1] == 'X'));
+	return digits == label.n ||
+	       (label.n >= 2 && label.p[0] == '0' && (label.p[1] == 'x' || label.p[1] == 'X'));
 }
 
 static bool name_ok(struct str host)
@@ -66,7 +68,8 @@ bool url_read_host(struct str host, struct url_place *ret_place, const char **re
 
 	ret_place->host = host;
 	ret_place->literal = address_parse(host, &address);
-	return ret_place->literal || name_ok(host) || refuse(ret_why, "the host isn't spelled plainly");
+	return ret_place->literal || name_ok(host) ||
+	       refuse(ret_why, "the host isn't spelled plainly");
 }
 
 static bool read_port(struct str text, struct url_place *ret_place, const char **ret_why)
@@ -80,7 +83,8 @@ static bool read_port(struct str text, struct url_place *ret_place, const char *
 }
 
 /* Splits "host", "host:port", "[v6]" and "[v6]:port"; `ret_port` is absent when there is none. */
-static bool split_authority(struct str text, struct str *ret_host, struct str *ret_port, bool *ret_brackets)
+static bool split_authority(struct str text, struct str *ret_host, struct str *ret_port,
+			    bool *ret_brackets)
 {
 	*ret_brackets = str_starts(text, STR("["));
 	*ret_port = STR_NONE;
@@ -102,7 +106,8 @@ static bool split_authority(struct str text, struct str *ret_host, struct str *r
 	return true;
 }
 
-static bool read_authority(struct str text, bool need_port, struct url_place *ret_place, const char **ret_why)
+static bool read_authority(struct str text, bool need_port, struct url_place *ret_place,
+			   const char **ret_why)
 {
 	struct str host, port;
 	bool brackets;

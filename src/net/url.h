@@ -21,7 +21,8 @@ struct url_place {
  */
 bool url_read(struct str url, struct url_place *ret_place, const char **ret_why) MUST_CHECK;
 /* "host:port" or "[address]:port" with the same rules; the port must be there. */
-bool url_read_authority(struct str text, struct url_place *ret_place, const char **ret_why) MUST_CHECK;
+bool url_read_authority(struct str text, struct url_place *ret_place,
+			const char **ret_why) MUST_CHECK;
 /* A name (letters, digits, '-', '_', at most 63 a label, the last label no number) or an address. */
 bool url_read_host(struct str host, struct url_place *ret_place, const char **ret_why) MUST_CHECK;
 

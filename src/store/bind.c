@@ -11,7 +11,8 @@
 static enum err bad_input(const struct stmt *stmt, const struct stmt_value *v, enum err e)
 {
 	log_write(LOG_ERROR, "a statement's input is wrong",
-		  LOG_FIELDS(log_text("statement", stmt->name), log_text("input", v->name), log_err(e)));
+		  LOG_FIELDS(log_text("statement", stmt->name), log_text("input", v->name),
+			     log_err(e)));
 	return e;
 }
 
@@ -22,8 +23,8 @@ static bool fits(const struct stmt_value *v, struct str s)
 	return v->type == STMT_TEXT && s.n <= (size_t)v->max * 4 && str_utf8_length(s) <= v->max;
 }
 
-static enum err bind_text(const struct stmt *stmt, const struct stmt_value *v, const void *member, MYSQL_BIND *bind,
-			  struct slot *slot)
+static enum err bind_text(const struct stmt *stmt, const struct stmt_value *v, const void *member,
+			  MYSQL_BIND *bind, struct slot *slot)
 {
 	struct str s;
 
@@ -41,7 +42,8 @@ static enum err bind_text(const struct stmt *stmt, const struct stmt_value *v, c
 	return OK;
 }
 
-static void bind_id(const struct stmt_value *v, const void *member, MYSQL_BIND *bind, struct slot *slot)
+static void bind_id(const struct stmt_value *v, const void *member, MYSQL_BIND *bind,
+		    struct slot *slot)
 {
 	const struct opt_id *optional = member;
 
@@ -52,7 +54,8 @@ static void bind_id(const struct stmt_value *v, const void *member, MYSQL_BIND *
 	bind->buffer_length = sizeof(struct id);
 }
 
-static void bind_number(const struct stmt_value *v, const void *member, MYSQL_BIND *bind, struct slot *slot)
+static void bind_number(const struct stmt_value *v, const void *member, MYSQL_BIND *bind,
+			struct slot *slot)
 {
 	const struct opt_int *optional = member;
 
@@ -69,7 +72,8 @@ static void bind_number(const struct stmt_value *v, const void *member, MYSQL_BI
 }
 
 /* Without a time of its own a scope takes the clock's. */
-static void default_now(const struct db *db, const struct stmt_value *v, const void *member, struct slot *slot)
+static void default_now(const struct db *db, const struct stmt_value *v, const void *member,
+			struct slot *slot)
 {
 	if (v->source == STMT_SCOPE && member == (const void *)&db->scope.now && slot->number == 0)
 		slot->number = clock_now_ms();
@@ -115,7 +119,9 @@ enum err bind_out(struct live_statement *live)
 		bind->length = &slot->length;
 		bind->error = &slot->error;
 		if (value_has_buffer(v)) {
-			bind->buffer_type = v->type == STMT_TEXT || v->type == STMT_JSON ? MYSQL_TYPE_STRING : MYSQL_TYPE_BLOB;
+			bind->buffer_type = v->type == STMT_TEXT || v->type == STMT_JSON
+						    ? MYSQL_TYPE_STRING
+						    : MYSQL_TYPE_BLOB;
 			bind->buffer = slot->buffer;
 			bind->buffer_length = slot->capacity;
 		} else {
@@ -129,14 +135,18 @@ enum err bind_out(struct live_statement *live)
 	return OK;
 }
 
-static enum err bad_column(const struct live_statement *live, const struct stmt_value *v, const char *why)
+static enum err bad_column(const struct live_statement *live, const struct stmt_value *v,
+			   const char *why)
 {
 	log_write(LOG_ERROR, "a column is not what its statement says",
-		  LOG_FIELDS(log_text("statement", live->stmt->name), log_text("column", v->name), log_text("why", why)));
+		  LOG_FIELDS(log_text("statement", live->stmt->name), log_text("column", v->name),
+			     log_text("why", why)));
 	return ERR_DB_REFUSED;
 }
 
-/* The value was cut to its buffer: takes a larger one, which stays, and fetches the column again. */
+/*
+ * The value was cut to its buffer: takes a larger one, which stays, and fetches the column again.
+ */
 static enum err fetch_again(struct live_statement *live, size_t column)
 {
 	struct slot *slot = &live->out_slots[column];
@@ -165,7 +175,8 @@ static enum err fetch_again(struct live_statement *live, size_t column)
 static void put_number(const struct stmt_value *v, const struct slot *slot, void *member)
 {
 	if (v->nullable)
-		*(struct opt_int *)member = (struct opt_int){ !slot->null, slot->null ? 0 : slot->number };
+		*(struct opt_int *)member =
+			(struct opt_int){ !slot->null, slot->null ? 0 : slot->number };
 	else if (v->type == STMT_BOOL)
 		*(bool *)member = slot->number != 0;
 	else
@@ -203,7 +214,8 @@ static enum err take_column(struct live_statement *live, size_t column, void *re
 	else if (!value_has_buffer(v))
 		put_number(v, slot, member);
 	else
-		*(struct str *)member = slot->null ? STR_NONE : (struct str){ slot->buffer, slot->length };
+		*(struct str *)member =
+			slot->null ? STR_NONE : (struct str){ slot->buffer, slot->length };
 	return OK;
 }
 

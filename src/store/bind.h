@@ -26,13 +26,22 @@ struct live_statement {
 };
 
 /* Whether the value travels through slot.buffer, and not through slot.number. */
-static inline bool value_has_buffer(const struct stmt_value *v) { return v->type != STMT_INT && v->type != STMT_BOOL; }
+static inline bool value_has_buffer(const struct stmt_value *v)
+{
+	return v->type != STMT_INT && v->type != STMT_BOOL;
+}
 
-/* Hands the values of `in` and of the scope to the library; ERR_TOO_BIG, ERR_INTERNAL (a text that must not be absent). */
+/*
+ * Hands the values of `in` and of the scope to the library; ERR_TOO_BIG, ERR_INTERNAL (a text
+ * that must not be absent).
+ */
 enum err bind_in(struct db *db, struct live_statement *live, const void *in) MUST_CHECK;
 /* Tells the library where columns go; at each preparation, and after a buffer has grown. */
 enum err bind_out(struct live_statement *live) MUST_CHECK;
-/* Copies the row that was fetched into the caller's struct; fetches again what was larger than its buffer. */
+/*
+ * Copies the row that was fetched into the caller's struct; fetches again what was larger than
+ * its buffer.
+ */
 enum err bind_take_row(struct live_statement *live, void *ret_row) MUST_CHECK;
 
 #endif

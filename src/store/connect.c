@@ -72,12 +72,13 @@ static void init_command(const struct db *db, char text[INIT_MAX])
 {
 	const struct db_options *o = &db->options;
 
-	snprintf(text, INIT_MAX,
-		 "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,"
-		 "NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY', "
-		 "tx_isolation = 'READ-COMMITTED', time_zone = '+00:00', "
-		 "innodb_lock_wait_timeout = %d, lock_wait_timeout = %d, max_statement_time = %d",
-		 o->lock_wait_s, o->lock_wait_s, o->statement_s < 0 ? 0 : o->statement_s);
+	snprintf(
+		text, INIT_MAX,
+		"SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,"
+		"NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY', "
+		"tx_isolation = 'READ-COMMITTED', time_zone = '+00:00', "
+		"innodb_lock_wait_timeout = %d, lock_wait_timeout = %d, max_statement_time = %d",
+		o->lock_wait_s, o->lock_wait_s, o->statement_s < 0 ? 0 : o->statement_s);
 }
 
 static void set_options(const struct db *db, MYSQL *mysql)
@@ -103,7 +104,10 @@ static void set_options(const struct db *db, MYSQL *mysql)
 	}
 }
 
-/* The library wants the password terminated, keeps a copy, and never needs it again: both are wiped. */
+/*
+ * The library wants the password terminated, keeps a copy, and never needs it again: both are
+ * wiped.
+ */
 static bool try_connect(struct db *db, MYSQL *mysql)
 {
 	SECRET_AUTO struct secret password = SECRET_EMPTY;

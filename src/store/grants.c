@@ -19,7 +19,8 @@ enum { SQL_MAX = 64 << 10 };
 
 static bool is_plain(struct str name)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.%:";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.%:";
 
 	for (size_t i = 0; i < name.n; i++)
 		if (!memchr(allowed, name.p[i], sizeof(allowed) - 1))
@@ -27,7 +28,8 @@ static bool is_plain(struct str name)
 	return name.n > 0;
 }
 
-static const struct migrate_account *account_of(const struct migrate_options *options, struct str pool)
+static const struct migrate_account *account_of(const struct migrate_options *options,
+						struct str pool)
 {
 	for (size_t i = 0; i < options->account_count; i++)
 		if (str_eq(pool, str_of(options->accounts[i].pool)))
@@ -51,7 +53,7 @@ static bool parse_grant(struct str line, struct str *ret_front, struct str *ret_
 {
 	struct str rest = str_trim(line);
 
-	if (!str_starts(rest, STR("GRANT ")))
+	if (!str_eq(str_slice(rest, 0, str_find(rest, ' ')), STR("GRANT")))
 		return false;
 	*ret_front = str_cut(&rest, '@');
 	*ret_pool = str_cut(&rest, '@');
@@ -76,7 +78,8 @@ static enum err grant_line(struct db *db, struct str line, const struct migrate_
 }
 
 /* --- taking back ------------------------------------------------------------ */
-static const struct migrate_account *account_of_grantee(const struct migrate_options *options, struct str grantee)
+static const struct migrate_account *account_of_grantee(const struct migrate_options *options,
+							struct str grantee)
 {
 	char name[256];
 
@@ -92,7 +95,7 @@ static const struct migrate_account *account_of_grantee(const struct migrate_opt
 
 static bool line_names(struct str front, struct str object, struct str privilege)
 {
-	struct str list = str_slice(front, strlen("GRANT "), front.n);
+	struct str list = str_slice(front, str_find(front, ' ') + 1, front.n);
 	struct str words = list;
 
 	/* "SELECT, INSERT ON v_x TO " */
@@ -136,7 +139,8 @@ static enum err take_back(struct db *db, const struct sql_migration_grants_row *
 	if (!is_plain(held->object))
 		return ERR_CONFLICT;
 	buf_init(&sql, SQL_MAX);
-	buf_printf(&sql, "REVOKE %.*s ON `%.*s` FROM ", STR_ARG(held->privilege), STR_ARG(held->object));
+	buf_add_c(&sql, "REVOKE");
+	buf_printf(&sql, " %.*s ON `%.*s` FROM ", STR_ARG(held->privilege), STR_ARG(held->object));
 	TRY(add_account(&sql, account));
 	log_write(LOG_INFO, "a grant is taken back",
 		  LOG_FIELDS(log_str("account", held->grantee), log_str("on", held->object),
@@ -144,7 +148,8 @@ static enum err take_back(struct db *db, const struct sql_migration_grants_row *
 	return migrate_command(db, "REVOKE", buf_str(&sql), NULL);
 }
 
-static enum err take_back_the_rest(struct db *db, struct str text, const struct migrate_options *options)
+static enum err take_back_the_rest(struct db *db, struct str text,
+				   const struct migrate_options *options)
 {
 	struct sql_migration_grants_row held;
 	enum err e;

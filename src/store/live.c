@@ -1,4 +1,7 @@
-/* The statements of one connection: found by their descriptor, with buffers of the declared sizes. */
+/*
+ * The statements of one connection: found by their descriptor, with buffers of the declared
+ * sizes.
+ */
 #include "store/bind.h"
 
 #include <stdlib.h>
@@ -8,7 +11,9 @@ enum { FIRST_BUFFER_MAX = 4096, FIRST_PLACES = 64 };
 
 static size_t first_capacity(const struct stmt_value *v)
 {
-	size_t bytes = v->type == STMT_ID ? sizeof(struct id) : v->type == STMT_TEXT ? (size_t)v->max * 4 : v->max;
+	size_t bytes = v->type == STMT_ID     ? sizeof(struct id)
+		       : v->type == STMT_TEXT ? (size_t)v->max * 4
+					      : v->max;
 
 	return bytes < FIRST_BUFFER_MAX ? bytes + 1 : FIRST_BUFFER_MAX;
 }
@@ -94,9 +99,11 @@ void live_statement_rest(struct live_statement *live)
 }
 
 /* The statement's place, or the free one where it belongs. */
-static struct live_statement **place_of(struct live_statement **table, size_t places, const struct stmt *stmt)
+static struct live_statement **place_of(struct live_statement **table, size_t places,
+					const struct stmt *stmt)
 {
-	size_t at = (size_t)(((uint64_t)(uintptr_t)stmt * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (places - 1);
+	size_t at = (size_t)(((uint64_t)(uintptr_t)stmt * UINT64_C(0x9e3779b97f4a7c15)) >> 32) &
+		    (places - 1);
 
 	while (table[at] && table[at]->stmt != stmt)
 		at = (at + 1) & (places - 1);
@@ -119,7 +126,8 @@ static enum err grow(struct db *db)
 	return OK;
 }
 
-enum err live_statement_find(struct db *db, const struct stmt *stmt, struct live_statement **ret_live)
+enum err live_statement_find(struct db *db, const struct stmt *stmt,
+			     struct live_statement **ret_live)
 {
 	struct live_statement **place;
 

@@ -45,7 +45,9 @@ static enum err compare(struct migrations *all, const struct sql_migration_list_
 		m->done = row->done;
 		m->mended = row->checksum.n != sizeof(m->checksum) ||
 			    memcmp(row->checksum.p, m->checksum, sizeof(m->checksum)) != 0;
-		return m->applied && m->mended ? conflict("an applied migration has changed", row->name) : OK;
+		return m->applied && m->mended
+			       ? conflict("an applied migration has changed", row->name)
+			       : OK;
 	}
 	return conflict("the database knows a migration that this program doesn't", row->name);
 }
@@ -87,10 +89,12 @@ enum err migrate_command(struct db *db, const char *name, struct str sql, unsign
 static bool means_done(unsigned code)
 {
 	static const unsigned done[] = {
-		1050 /* table exists */,     1051 /* unknown table */, 1060 /* duplicate column */,
-		1061 /* duplicate key */,    1068 /* primary key */,   1091 /* nothing to drop */,
-		1304 /* routine exists */,   1305 /* no routine */,    1359 /* trigger exists */,
-		1360 /* no such trigger */,  1826 /* duplicate foreign key */,
+		1050 /* table exists */,          1051 /* unknown table */,
+		1060 /* duplicate column */,      1061 /* duplicate key */,
+		1068 /* primary key */,           1091 /* nothing to drop */,
+		1304 /* routine exists */,        1305 /* no routine */,
+		1359 /* trigger exists */,        1360 /* no such trigger */,
+		1826 /* duplicate foreign key */,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(done); i++)
@@ -101,7 +105,9 @@ static bool means_done(unsigned code)
 
 static enum err mark(struct db *db, const struct migration *m)
 {
-	struct sql_migration_mark_in in = { .version = m->version, .started = m->started, .done = m->done };
+	struct sql_migration_mark_in in = { .version = m->version,
+					    .started = m->started,
+					    .done = m->done };
 
 	return sql_migration_mark(db, &in, NULL);
 }
@@ -202,7 +208,8 @@ static enum err apply(struct db *db, struct migration *m, const struct migrate_o
 }
 
 /* A script whose statements can all be run again: 0000 and the views. */
-static enum err run_again(struct db *db, const char *name, struct str text, const struct migrate_options *options)
+static enum err run_again(struct db *db, const char *name, struct str text,
+			  const struct migrate_options *options)
 {
 	size_t total = count_statements(text), done = 0;
 	struct str sql;
@@ -231,11 +238,13 @@ static enum err run_views_and_grants(struct db *db, const struct migrate_options
 	return OK;
 }
 
-static enum err apply_missing(struct db *db, struct migrations *all, const struct migrate_options *options,
+static enum err apply_missing(struct db *db, struct migrations *all,
+			      const struct migrate_options *options,
 			      struct migrate_result *ret_result)
 {
 	if (all->n == 0 || all->v[0].version != 0) {
-		log_write(LOG_ERROR, "no migrations there", LOG_FIELDS(log_text("directory", options->directory)));
+		log_write(LOG_ERROR, "no migrations there",
+			  LOG_FIELDS(log_text("directory", options->directory)));
 		return ERR_CONFIG;
 	}
 	TRY(run_again(db, all->v[0].name, buf_str(&all->v[0].text), options));
@@ -254,7 +263,8 @@ static enum err apply_missing(struct db *db, struct migrations *all, const struc
 	return run_views_and_grants(db, options);
 }
 
-enum err migrate_run(struct db *db, const struct migrate_options *options, struct migrate_result *ret_result)
+enum err migrate_run(struct db *db, const struct migrate_options *options,
+		     struct migrate_result *ret_result)
 {
 	struct sql_migration_lock_row lock;
 	struct sql_migration_unlock_row unlock;

@@ -17,7 +17,10 @@
 #include "base/err.h"
 #include "store/db.h"
 
-/* What replaces a name between at signs in views and grants: '@front@' becomes 'latch_front'@'localhost'. */
+/*
+ * What replaces a name between at signs in views and grants: '@front@' becomes
+ * 'latch_front'@'localhost'.
+ */
 struct migrate_account {
 	const char *pool; /* "front" */
 	const char *user;
@@ -42,13 +45,18 @@ struct migrate_result {
 };
 
 /*
- * Applies what is missing, then views and grants; takes back grants that are no longer named. Needs an
- * account that may do DDL and GRANT, and no open transaction. ERR_DB_LOCKED: another migration runs.
- * ERR_CONFLICT: an applied file has changed since, or the database is newer than this program. Logs why.
+ * Applies what is missing, then views and grants; takes back grants that are no longer named.
+ * Needs an account that may do DDL and GRANT, and no open transaction. ERR_DB_LOCKED: another
+ * migration runs. ERR_CONFLICT: an applied file has changed since, or the database is newer than
+ * this program. Logs why.
  */
-enum err migrate_run(struct db *db, const struct migrate_options *options, struct migrate_result *ret_result) MUST_CHECK;
+enum err migrate_run(struct db *db, const struct migrate_options *options,
+		     struct migrate_result *ret_result) MUST_CHECK;
 
-/* The schema's version that this program was built for, and the one that the database has (0: none). */
+/*
+ * The schema's version that this program was built for, and the one that the database has (0:
+ * none).
+ */
 int64_t migrate_expected_version(void);
 enum err migrate_status(struct db *db, int64_t *ret_version) MUST_CHECK;
 

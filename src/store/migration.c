@@ -16,7 +16,8 @@ enum { FILE_MAX = 16 << 20, PATH_BYTES_MAX = 4096 };
 
 static enum err file_failed(const char *path)
 {
-	log_write(LOG_ERROR, "a file can't be read", LOG_FIELDS(log_text("file", path), log_errno(errno)));
+	log_write(LOG_ERROR, "a file can't be read",
+		  LOG_FIELDS(log_text("file", path), log_errno(errno)));
 	return ERR_IO;
 }
 
@@ -58,7 +59,8 @@ static bool is_migration(const char *name, int64_t *ret_version)
 	return true;
 }
 
-static enum err load(const char *directory, const char *name, int64_t version, struct migration *ret_migration)
+static enum err load(const char *directory, const char *name, int64_t version,
+		     struct migration *ret_migration)
 {
 	char path[PATH_BYTES_MAX];
 	struct migration *m = ret_migration;
@@ -74,7 +76,10 @@ static enum err load(const char *directory, const char *name, int64_t version, s
 	return OK;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
 
 static int wanted(const struct dirent *entry)
 {

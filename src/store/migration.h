@@ -29,7 +29,10 @@ struct migrations {
 	size_t n;
 };
 
-/* Every NNNN_words.sql of the directory, by version. The caller lets go of them in any case. ERR_IO, ERR_TOO_BIG. */
+/*
+ * Every NNNN_words.sql of the directory, by version. The caller lets go of them in any case.
+ * ERR_IO, ERR_TOO_BIG.
+ */
 enum err migrations_load(const char *directory, struct migrations *ret_all) MUST_CHECK;
 void migrations_done(struct migrations *all);
 /* A whole file, at most 16 MiB; the buffer is the caller's to let go. */

@@ -11,7 +11,8 @@ static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c ==
 /* `--` opens a comment only when white space, or nothing, follows. */
 static bool opens_comment(struct str s)
 {
-	return str_starts(s, STR("#")) || (str_starts(s, STR("--")) && (s.n == 2 || is_space(s.p[2])));
+	return str_starts(s, STR("#")) ||
+	       (str_starts(s, STR("--")) && (s.n == 2 || is_space(s.p[2])));
 }
 
 /* Bytes of the quoted text, the comment or the single byte that `s` begins with. */
@@ -47,7 +48,8 @@ static struct str skip_blank(struct str s)
 			s = str_slice(s, 1, s.n);
 		else if (opens_comment(s) && !str_eq(str_trim(first_line(s)), BLOCK_BEGIN))
 			s = str_slice(s, piece_length(s), s.n);
-		else if (str_starts(s, STR("/*")) && !str_starts(s, STR("/*!")) && !str_starts(s, STR("/*M!")))
+		else if (str_starts(s, STR("/*")) && !str_starts(s, STR("/*!")) &&
+			 !str_starts(s, STR("/*M!")))
 			s = str_slice(s, piece_length(s), s.n);
 		else
 			break;

@@ -40,8 +40,8 @@ static enum err statement_failed(struct run *run, bool preparing)
 		.nowait = (run->stmt->flags & STMT_NOWAIT) != 0,
 	};
 	struct db *db = run->db;
-	bool unsure = run->executing && !(run->stmt->flags & STMT_READ) && db->transaction == TX_NONE &&
-		      !db_never_sent(trouble.code);
+	bool unsure = run->executing && !(run->stmt->flags & STMT_READ) &&
+		      db->transaction == TX_NONE && !db_never_sent(trouble.code);
 	char message[MYSQL_ERRMSG_SIZE];
 	enum err e;
 
@@ -133,7 +133,8 @@ static enum err run_once(struct run *run)
  * Runs it, and once more on a new connection when the old one turned out to be dead: if nothing had
  * been sent, or if it only reads. Never within a transaction, whose other statements are gone too.
  */
-static enum err run_statement(struct run *run, enum err (*take)(struct run *run, void *ret), void *ret)
+static enum err run_statement(struct run *run, enum err (*take)(struct run *run, void *ret),
+			      void *ret)
 {
 	struct db *db = run->db;
 	enum err e = OK;
@@ -173,7 +174,10 @@ static void wire_wipe(struct run *run)
 {
 	MYSQL *mysql = run->db->mysql;
 
-	/* What went over the wire lies in the library's buffer until something else overwrites it. */
+	/*
+	 * What went over the wire lies in the library's buffer until something else overwrites
+	 * it.
+	 */
 	if ((run->stmt->flags & STMT_WIPE) && mysql && mysql->net.buff)
 		wipe(mysql->net.buff, mysql->net.max_packet);
 }
@@ -228,7 +232,8 @@ enum err stmt_one(struct db *db, const struct stmt *stmt, const void *in, void *
 		db->bound = false;
 	TRY(run_statement(&run, take_one, ret_row));
 	if (stmt->flags & STMT_BINDS) {
-		memcpy(&db->bound_tenant, (char *)ret_row + stmt->tenant_offset, sizeof(db->bound_tenant));
+		memcpy(&db->bound_tenant, (char *)ret_row + stmt->tenant_offset,
+		       sizeof(db->bound_tenant));
 		db->bound = true;
 	}
 	return OK;

@@ -22,11 +22,11 @@ enum stmt_source { STMT_IN, STMT_SCOPE };
 
 struct stmt_value {
 	const char *name;
-	uint8_t type;     /* enum stmt_type */
-	uint8_t source;   /* enum stmt_source; outputs: 0 */
-	bool nullable;    /* the member is a struct opt_id, a struct opt_int, or a text that may be absent */
-	uint16_t offset;  /* of the member in the _in struct, the scope or the _row struct */
-	uint32_t max;     /* characters of a text, bytes of anything else of no fixed size */
+	uint8_t type;   /* enum stmt_type */
+	uint8_t source; /* enum stmt_source; outputs: 0 */
+	bool nullable;  /* the member is a struct opt_id or opt_int, or a text that may be absent */
+	uint16_t offset; /* of the member in the _in struct, the scope or the _row struct */
+	uint32_t max;    /* characters of a text, bytes of anything else of no fixed size */
 };
 
 enum stmt_flag {
@@ -43,7 +43,7 @@ struct stmt {
 	const char *sql;
 	const struct stmt_value *in;  /* one for each `?`, in their order */
 	const struct stmt_value *out; /* one for each column */
-	const struct stmt *checked;   /* with `:live`: the same for a scope whose session was checked */
+	const struct stmt *checked;   /* with `:live`: the same without the session's check */
 	uint16_t in_count;
 	uint16_t out_count;
 	uint16_t flags;         /* enum stmt_flag */
@@ -59,6 +59,7 @@ enum err stmt_many(struct db *db, const struct stmt *stmt, const void *in) MUST_
 /* The next row, or ERR_END. */
 enum err stmt_next(struct db *db, const struct stmt *stmt, void *ret_row) MUST_CHECK;
 /* Changes rows; ret_rows (may be NULL) counts those that matched, changed or not. */
-enum err stmt_exec(struct db *db, const struct stmt *stmt, const void *in, int64_t *ret_rows) MUST_CHECK;
+enum err stmt_exec(struct db *db, const struct stmt *stmt, const void *in,
+		   int64_t *ret_rows) MUST_CHECK;
 
 #endif

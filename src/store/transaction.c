@@ -1,4 +1,7 @@
-/* Transactions. A doomed one answers every statement with what doomed it, until it is rolled back. */
+/*
+ * Transactions. A doomed one answers every statement with what doomed it, until it is rolled
+ * back.
+ */
 #include "store/private.h"
 
 #include <mariadb/errmsg.h>

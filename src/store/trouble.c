@@ -40,6 +40,7 @@ static const struct meaning {
 	{ ER_CHECKREAD, ERR_DB_RETRY, DOOMS },
 	{ ER_TABLE_DEF_CHANGED, ERR_DB_RETRY, DOOMS },
 	{ ER_QUERY_INTERRUPTED, ERR_DB_RETRY, DOOMS },
+	{ ER_NEED_REPREPARE, ERR_DB_RETRY, DOOMS },
 	{ ER_DUP_ENTRY, ERR_DB_DUPLICATE, KEEPS },
 	{ ER_DISK_FULL, ERR_NOT_READY, DOOMS },
 	{ ER_ERROR_ON_WRITE, ERR_NOT_READY, DOOMS },
@@ -54,12 +55,14 @@ static struct meaning meaning_of(unsigned code)
 		if (meanings[i].code == code)
 			return meanings[i];
 	/* A number of the library's own that isn't listed: out of step with the server, perhaps. */
-	return (struct meaning){ code, ERR_DB_REFUSED, code >= CR_MIN_ERROR && code <= CR_MAX_ERROR ? CLOSES : KEEPS };
+	return (struct meaning){ code, ERR_DB_REFUSED,
+				 code >= CR_MIN_ERROR && code <= CR_MAX_ERROR ? CLOSES : KEEPS };
 }
 
 bool db_never_sent(unsigned code)
 {
-	return code == CR_SERVER_GONE_ERROR || code == CR_CONNECTION_ERROR || code == CR_CONN_HOST_ERROR;
+	return code == CR_SERVER_GONE_ERROR || code == CR_CONNECTION_ERROR ||
+	       code == CR_CONN_HOST_ERROR;
 }
 
 /* "Duplicate entry '...' for key 'name'": the value may hold quotes, the key's name stands last. */
@@ -82,12 +85,14 @@ static void note_duplicate(struct db *db, const char *message)
 
 static void log_trouble(const struct db_trouble *trouble, enum err e, const char *message)
 {
-	struct log_field fields[] = { log_text("statement", trouble->sql_name), log_int("errno", trouble->code),
-				      log_err(e), log_text("message", message) };
+	struct log_field fields[] = { log_text("statement", trouble->sql_name),
+				      log_int("errno", trouble->code), log_err(e),
+				      log_text("message", message) };
 
 	/* Messages quote values, save when nothing has been bound yet. */
 	log_write(err_level(e), "a statement failed",
-		  (struct log_fields){ fields, trouble->preparing ? ARRAY_SIZE(fields) : ARRAY_SIZE(fields) - 1 });
+		  (struct log_fields){ fields, trouble->preparing ? ARRAY_SIZE(fields)
+								  : ARRAY_SIZE(fields) - 1 });
 }
 
 enum err db_take_trouble(struct db *db, const struct db_trouble *trouble, const char *message)

@@ -29,20 +29,26 @@ struct vault_archived {
 };
 
 /*
- * Writes every credential that isn't deleted, with its history, to `out`, and one audit row. A credential
- * whose newest version doesn't open is left out. On an error the file has no end and can't be restored.
+ * Writes every credential that isn't deleted, with its history, to `out`, and one audit row. A
+ * credential whose newest version doesn't open is left out. On an error the file has no end and
+ * can't be restored.
  */
 enum err vault_export(struct ctx *cx, const struct secret *passphrase, FILE *out,
-		      const struct vault_progress *progress, struct vault_archived *ret_archived) MUST_CHECK;
-
-/* Reads all of it and writes nothing. Errors as archive_next; `ret_why` has the line and what is wrong. */
-enum err vault_verify_archive(struct ctx *cx, const struct secret *passphrase, FILE *in,
-			      char ret_why[ARCHIVE_WHY_MAX], struct vault_archived *ret_archived) MUST_CHECK;
+		      const struct vault_progress *progress,
+		      struct vault_archived *ret_archived) MUST_CHECK;
 
 /*
- * Verifies the archive, which must be a file that can be read twice, and then stores all of it in one
- * transaction: all or nothing. A credential keeps its id unless the tenant has one of that id; what was a
- * service's API key (/keys) becomes an ordinary credential when the service has another.
+ * Reads all of it and writes nothing. Errors as archive_next; `ret_why` has the line and what is
+ * wrong.
+ */
+enum err vault_verify_archive(struct ctx *cx, const struct secret *passphrase, FILE *in,
+			      char ret_why[ARCHIVE_WHY_MAX],
+			      struct vault_archived *ret_archived) MUST_CHECK;
+
+/*
+ * Verifies the archive, which must be a file that can be read twice, and then stores all of it in
+ * one transaction: all or nothing. A credential keeps its id unless the tenant has one of that id;
+ * what was a service's API key (/keys) becomes an ordinary credential when the service has another.
  */
 enum err vault_restore_archive(struct ctx *cx, const struct secret *passphrase, FILE *in,
 			       const struct vault_progress *progress, char ret_why[ARCHIVE_WHY_MAX],

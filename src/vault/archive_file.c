@@ -27,11 +27,15 @@ static enum err derive(const struct secret *passphrase, struct str salt, uint32_
 	SECRET_AUTO struct secret master = SECRET_EMPTY;
 
 	TRY(pbkdf2_sha256(passphrase, salt, iterations, AEAD_KEY_BYTES, &master));
-	TRY(hkdf_sha256(&master, STR_NONE, STR(FORMAT " records"), AEAD_KEY_BYTES, &ret_keys->seal));
+	TRY(hkdf_sha256(&master, STR_NONE, STR(FORMAT " records"), AEAD_KEY_BYTES,
+			&ret_keys->seal));
 	return hkdf_sha256(&master, STR_NONE, STR(FORMAT " end"), AEAD_KEY_BYTES, &ret_keys->mac);
 }
 
-static struct str chain_str(const uint8_t chain[SHA256_BYTES]) { return (struct str){ (const char *)chain, SHA256_BYTES }; }
+static struct str chain_str(const uint8_t chain[SHA256_BYTES])
+{
+	return (struct str){ (const char *)chain, SHA256_BYTES };
+}
 
 static void chain_add(uint8_t chain[SHA256_BYTES], struct str line)
 {
@@ -58,8 +62,8 @@ static void aad_of(struct buf *aad, uint64_t number, const uint8_t chain[SHA256_
 	buf_add_str(aad, chain_str(chain));
 }
 
-static void end_mac(const struct archive_keys *keys, uint64_t records, const uint8_t chain[SHA256_BYTES],
-		    uint8_t ret_mac[SHA256_BYTES])
+static void end_mac(const struct archive_keys *keys, uint64_t records,
+		    const uint8_t chain[SHA256_BYTES], uint8_t ret_mac[SHA256_BYTES])
 {
 	uint8_t bytes[NUMBER_BYTES];
 
@@ -76,14 +80,14 @@ static enum err put_line(struct archive_writer *w, struct str line)
 	return OK;
 }
 
-enum err archive_writer_start(struct archive_writer *writer, FILE *out, const struct secret *passphrase,
-			      uint32_t iterations, int64_t now_ms)
+enum err archive_writer_start(struct archive_writer *writer, FILE *out,
+			      const struct secret *passphrase, uint32_t iterations, int64_t now_ms)
 {
 	uint8_t salt[SALT_BYTES];
 	char salt_text[BASE64URL_CHARS(SALT_BYTES) + 1], time_text[TIME_TEXT_MAX];
 	const struct str salt_str = { (const char *)salt, sizeof(salt) };
 	struct json_writer w;
-	BUF_AUTO struct buf line;
+	BUF_AUTO struct buf line = { 0 };
 
 	*writer = (struct archive_writer){ .out = out };
 	buf_init(&line, HEADER_MAX);
@@ -102,7 +106,7 @@ enum err archive_writer_start(struct archive_writer *writer, FILE *out, const st
 
 enum err archive_put(struct archive_writer *writer, struct str plain)
 {
-	BUF_AUTO struct buf aad, sealed, line;
+	BUF_AUTO struct buf aad = { 0 }, sealed = { 0 }, line = { 0 };
 
 	buf_init(&aad, HEADER_MAX);
 	buf_init(&sealed, ARCHIVE_RECORD_MAX + AEAD_OVERHEAD);
@@ -123,7 +127,8 @@ enum err archive_finish(struct archive_writer *writer)
 
 	end_mac(&writer->keys, writer->records, writer->chain, mac);
 	hex_encode_to((struct str){ (const char *)mac, sizeof(mac) }, mac_text);
-	if (fprintf(writer->out, "{\"end\":%" PRIu64 ",\"mac\":\"%s\"}\n", writer->records, mac_text) < 0 ||
+	if (fprintf(writer->out, "{\"end\":%" PRIu64 ",\"mac\":\"%s\"}\n", writer->records,
+		    mac_text) < 0 ||
 	    fflush(writer->out) != 0)
 		return ERR_IO;
 	return OK;
@@ -173,7 +178,8 @@ static bool parse_header(struct arena *arena, struct str line, struct header *re
 	       base64url_decode_to(json_member_text(json, "salt"), ret_header->salt, SALT_BYTES);
 }
 
-enum err archive_reader_start(struct archive_reader *reader, FILE *in, const struct secret *passphrase)
+enum err archive_reader_start(struct archive_reader *reader, FILE *in,
+			      const struct secret *passphrase)
 {
 	struct arena *arena = arena_new(64 << 10);
 	struct header header;
@@ -186,12 +192,13 @@ enum err archive_reader_start(struct archive_reader *reader, FILE *in, const str
 	good = read_line(reader, &line) == OK && parse_header(arena, line, &header);
 	arena_free(arena);
 	if (!good) {
-		snprintf(reader->why, sizeof(reader->why), "line 1: this isn't a Latchwork archive");
+		snprintf(reader->why, sizeof(reader->why),
+			 "line 1: this isn't a Latchwork archive");
 		return ERR_BAD_INPUT;
 	}
 	chain_add(reader->chain, line);
-	return derive(passphrase, (struct str){ (const char *)header.salt, SALT_BYTES }, (uint32_t)header.iterations,
-		      &reader->keys);
+	return derive(passphrase, (struct str){ (const char *)header.salt, SALT_BYTES },
+		      (uint32_t)header.iterations, &reader->keys);
 }
 
 /* Exactly as archive_finish wrote it, and then nothing. */
@@ -203,9 +210,11 @@ static enum err check_end(struct archive_reader *r, struct str line)
 
 	end_mac(&r->keys, r->records, r->chain, mac);
 	hex_encode_to((struct str){ (const char *)mac, sizeof(mac) }, mac_text);
-	n = snprintf(wanted, sizeof(wanted), "{\"end\":%" PRIu64 ",\"mac\":\"%s\"}", r->records, mac_text);
+	n = snprintf(wanted, sizeof(wanted), "{\"end\":%" PRIu64 ",\"mac\":\"%s\"}", r->records,
+		     mac_text);
 	if (line.n != (size_t)n || !bytes_eq_constant_time(line.p, wanted, line.n))
-		return fail(r, ERR_UNREADABLE, "the passphrase is wrong, or the archive isn't whole");
+		return fail(r, ERR_UNREADABLE,
+			    "the passphrase is wrong, or the archive isn't whole");
 	if (fgetc(r->in) != EOF)
 		return fail(r, ERR_UNREADABLE, "something follows the end");
 	return ERR_END;
@@ -213,7 +222,7 @@ static enum err check_end(struct archive_reader *r, struct str line)
 
 enum err archive_next(struct archive_reader *reader, struct secret *ret_plain)
 {
-	BUF_AUTO struct buf aad, sealed;
+	BUF_AUTO struct buf aad = { 0 }, sealed = { 0 };
 	struct str line;
 	enum err e;
 
@@ -231,7 +240,8 @@ enum err archive_next(struct archive_reader *reader, struct secret *ret_plain)
 	if (e == ERR_NO_MEMORY)
 		return e;
 	if (e != OK)
-		return fail(reader, ERR_UNREADABLE, "the passphrase is wrong, or the archive was changed here");
+		return fail(reader, ERR_UNREADABLE,
+			    "the passphrase is wrong, or the archive was changed here");
 	chain_add(reader->chain, line);
 	reader->records++;
 	return OK;

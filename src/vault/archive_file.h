@@ -26,9 +26,10 @@
 #include "crypt/hash.h"
 
 enum {
-	ARCHIVE_RECORD_MAX = 1 << 20,     /* plain bytes */
-	ARCHIVE_ITERATIONS = 600000,      /* OWASP Password Storage Cheat Sheet, PBKDF2-HMAC-SHA256 */
-	ARCHIVE_ITERATIONS_MAX = 10000000, /* of a file that is read: somebody else may have made it */
+	ARCHIVE_RECORD_MAX = 1 << 20, /* plain bytes */
+	ARCHIVE_ITERATIONS = 600000,  /* OWASP Password Storage Cheat Sheet, PBKDF2-HMAC-SHA256 */
+	ARCHIVE_ITERATIONS_MAX =
+		10000000, /* of a file that is read: somebody else may have made it */
 	ARCHIVE_WHY_MAX = 200
 };
 
@@ -43,9 +44,13 @@ struct archive_writer {
 	uint8_t chain[SHA256_BYTES];
 };
 
-/* Writes the header. ERR_IO, or a failure of the key derivation; done with archive_writer_done in any case. */
-enum err archive_writer_start(struct archive_writer *writer, FILE *out, const struct secret *passphrase,
-			      uint32_t iterations, int64_t now_ms) MUST_CHECK;
+/*
+ * Writes the header. ERR_IO, or a failure of the key derivation; done with archive_writer_done in
+ * any case.
+ */
+enum err archive_writer_start(struct archive_writer *writer, FILE *out,
+			      const struct secret *passphrase, uint32_t iterations,
+			      int64_t now_ms) MUST_CHECK;
 enum err archive_put(struct archive_writer *writer, struct str plain) MUST_CHECK;
 /* Writes the last line and flushes. Without it the archive is refused. */
 enum err archive_finish(struct archive_writer *writer) MUST_CHECK;
@@ -63,10 +68,12 @@ struct archive_reader {
 };
 
 /* ERR_BAD_INPUT when it isn't such a file; ERR_IO. */
-enum err archive_reader_start(struct archive_reader *reader, FILE *in, const struct secret *passphrase) MUST_CHECK;
+enum err archive_reader_start(struct archive_reader *reader, FILE *in,
+			      const struct secret *passphrase) MUST_CHECK;
 /*
- * The next record. ERR_END once the last line has proven that all of them were read; ERR_UNREADABLE for a
- * wrong passphrase or a line that isn't as it was written; ERR_BAD_INPUT for a file that ends too early.
+ * The next record. ERR_END once the last line has proven that all of them were read; ERR_UNREADABLE
+ * for a wrong passphrase or a line that isn't as it was written; ERR_BAD_INPUT for a file that ends
+ * too early.
  */
 enum err archive_next(struct archive_reader *reader, struct secret *ret_plain) MUST_CHECK;
 /* NULL-safe. */

@@ -57,13 +57,16 @@ static bool read_credential(struct restore *r, const json_t *o)
 		.key_service = json_member_text(o, "key_service"),
 		.status = json_member_text(o, "status"),
 		.expires_at = opt_int_of(json_member(o, "expires_at")),
-		.verify = { json_member_text(o, "verify_status"), json_member_text(o, "verify_error_code"),
-			    json_member_text(o, "verify_message"), json_member_text(o, "verify_account"),
+		.verify = { json_member_text(o, "verify_status"),
+			    json_member_text(o, "verify_error_code"),
+			    json_member_text(o, "verify_message"),
+			    json_member_text(o, "verify_account"),
 			    opt_int_of(json_member(o, "verify_checked_at")) },
 	};
 	return id_parse(ID_CREDENTIAL, json_member_text(o, "id"), &c->id) &&
 	       id_parse(ID_USER, json_member_text(o, "created_by"), &c->created_by) &&
-	       vault_type_parse(c->type, &r->type) && !str_absent(c->name) && !str_absent(c->status) &&
+	       vault_type_parse(c->type, &r->type) && !str_absent(c->name) &&
+	       !str_absent(c->status) &&
 	       json_integer_of(json_member(o, "created_at"), &c->created_at) &&
 	       json_integer_of(json_member(o, "updated_at"), &c->updated_at);
 }
@@ -77,8 +80,8 @@ struct version {
 static bool read_version(const json_t *o, struct version *ret_version)
 {
 	ret_version->data = json_member(o, "data");
-	return json_integer_of(json_member(o, "version"), &ret_version->version) && ret_version->version > 0 &&
-	       ret_version->version <= UINT32_MAX &&
+	return json_integer_of(json_member(o, "version"), &ret_version->version) &&
+	       ret_version->version > 0 && ret_version->version <= UINT32_MAX &&
 	       json_integer_of(json_member(o, "created_at"), &ret_version->created_at) &&
 	       id_parse(ID_USER, json_member_text(o, "created_by"), &ret_version->created_by) &&
 	       json_is_kind(ret_version->data, JSON_OBJECT);
@@ -113,7 +116,7 @@ static enum err store_version(struct restore *r, const struct version *v, struct
 {
 	const struct credential *c = &r->credential;
 	const struct vault_place place = { c->id, c->created_by, c->type, v->version };
-	BUF_AUTO struct buf plain, sealed;
+	BUF_AUTO struct buf plain = { 0 }, sealed = { 0 };
 	struct json_writer w;
 
 	buf_init(&plain, VAULT_DATA_MAX);
@@ -138,7 +141,7 @@ static enum err store_version(struct restore *r, const struct version *v, struct
 
 static enum err store(struct restore *r, const struct version *v)
 {
-	BUF_AUTO struct buf masked;
+	BUF_AUTO struct buf masked = { 0 };
 
 	buf_init(&masked, VAULT_MASKED_MAX);
 	vault_mask(r->type, v->data, &masked);
@@ -155,7 +158,8 @@ static enum err store(struct restore *r, const struct version *v)
 
 /* --- reading ---------------------------------------------------------------- */
 
-static enum err take_credential(struct restore *r, const struct archive_reader *reader, struct str plain)
+static enum err take_credential(struct restore *r, const struct archive_reader *reader,
+				struct str plain)
 {
 	json_t *json;
 
@@ -171,7 +175,8 @@ static enum err take_credential(struct restore *r, const struct archive_reader *
 	return OK;
 }
 
-static enum err take_version(struct restore *r, const struct archive_reader *reader, const json_t *o)
+static enum err take_version(struct restore *r, const struct archive_reader *reader,
+			     const json_t *o)
 {
 	struct version version;
 
@@ -181,7 +186,8 @@ static enum err take_version(struct restore *r, const struct archive_reader *rea
 	return r->store ? store(r, &version) : OK;
 }
 
-static enum err take_record(struct restore *r, const struct archive_reader *reader, struct str plain)
+static enum err take_record(struct restore *r, const struct archive_reader *reader,
+			    struct str plain)
 {
 	json_t *json;
 
@@ -201,7 +207,8 @@ static enum err read_all(struct restore *r)
 	r->done = (struct vault_archived){ 0 };
 	r->has_credential = false;
 	if (fseek(r->in, 0, SEEK_SET) != 0) {
-		snprintf(r->why, ARCHIVE_WHY_MAX, "the archive must be a file, not a pipe: it is read twice");
+		snprintf(r->why, ARCHIVE_WHY_MAX,
+			 "the archive must be a file, not a pipe: it is read twice");
 		return ERR_IO;
 	}
 	e = archive_reader_start(&reader, r->in, r->passphrase);
@@ -256,8 +263,8 @@ static enum err run_restore(struct restore *r)
 	return db_run(r->cx->db, store_all, r);
 }
 
-enum err vault_verify_archive(struct ctx *cx, const struct secret *passphrase, FILE *in, char ret_why[ARCHIVE_WHY_MAX],
-			      struct vault_archived *ret_archived)
+enum err vault_verify_archive(struct ctx *cx, const struct secret *passphrase, FILE *in,
+			      char ret_why[ARCHIVE_WHY_MAX], struct vault_archived *ret_archived)
 {
 	struct restore r = { .cx = cx, .passphrase = passphrase, .in = in, .why = ret_why };
 	enum err e;
@@ -272,7 +279,9 @@ enum err vault_restore_archive(struct ctx *cx, const struct secret *passphrase, 
 			       const struct vault_progress *progress, char ret_why[ARCHIVE_WHY_MAX],
 			       struct vault_archived *ret_archived)
 {
-	struct restore r = { .cx = cx, .passphrase = passphrase, .in = in, .why = ret_why, .progress = progress };
+	struct restore r = {
+		.cx = cx, .passphrase = passphrase, .in = in, .why = ret_why, .progress = progress
+	};
 	enum err e;
 
 	ret_why[0] = '\0';

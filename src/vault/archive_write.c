@@ -8,7 +8,8 @@
 
 enum { BATCH_IDS = 500 };
 
-struct export {
+struct export
+{
 	struct ctx *cx;
 	struct archive_writer writer;
 	const struct vault_progress *progress;
@@ -48,7 +49,8 @@ static enum err put_record(struct export *x)
 	return e;
 }
 
-static enum err put_credential(struct export *x, const struct id *id, const struct sql_credential_export_row *row)
+static enum err put_credential(struct export *x, const struct id *id,
+			       const struct sql_credential_export_row *row)
 {
 	struct json_writer w;
 
@@ -76,7 +78,8 @@ static enum err put_credential(struct export *x, const struct id *id, const stru
 	return put_record(x);
 }
 
-static enum err put_version(struct export *x, const struct sql_credential_export_row *row, const struct secret *plain)
+static enum err put_version(struct export *x, const struct sql_credential_export_row *row,
+			    const struct secret *plain)
 {
 	struct json_writer w;
 
@@ -93,8 +96,8 @@ static enum err put_version(struct export *x, const struct sql_credential_export
 	return put_record(x);
 }
 
-static enum err unseal_row(struct export *x, const struct id *id, const struct sql_credential_export_row *row,
-			   struct secret *ret_plain)
+static enum err unseal_row(struct export *x, const struct id *id,
+			   const struct sql_credential_export_row *row, struct secret *ret_plain)
 {
 	const struct vault_sealed sealed = {
 		.place = { *id, row->owner, row->type, row->version },
@@ -108,8 +111,8 @@ static enum err unseal_row(struct export *x, const struct id *id, const struct s
 }
 
 /* The newest version comes first and brings the credential; without it the others mean nothing. */
-static enum err export_row(struct export *x, const struct id *id, const struct sql_credential_export_row *row,
-			   bool *begun)
+static enum err export_row(struct export *x, const struct id *id,
+			   const struct sql_credential_export_row *row, bool *begun)
 {
 	SECRET_AUTO struct secret plain = SECRET_EMPTY;
 	enum err e = unseal_row(x, id, row, &plain);
@@ -168,8 +171,10 @@ static enum err write_audit(struct db *db, void *arg)
 
 	(void)db;
 	cx->audit = (struct audit_note){ 0 };
-	ctx_audit_detail(cx, "credentials", arena_printf(cx->arena, "%lld", (long long)x->done.credentials));
-	ctx_audit_detail(cx, "versions", arena_printf(cx->arena, "%lld", (long long)x->done.versions));
+	ctx_audit_detail(cx, "credentials",
+			 arena_printf(cx->arena, "%lld", (long long)x->done.credentials));
+	ctx_audit_detail(cx, "versions",
+			 arena_printf(cx->arena, "%lld", (long long)x->done.versions));
 	return audit_write(cx, AUDIT_CREDENTIAL_EXPORT, OK);
 }
 

@@ -12,8 +12,8 @@ static const struct vault_verification UNTESTED = { 0 };
 
 /* The plain data of a version in the making, and its masked form. */
 struct plain {
-	struct buf json;    /* secret */
-	struct str masked;  /* the arena's */
+	struct buf json;   /* secret */
+	struct str masked; /* the arena's */
 };
 
 static void plain_done(struct plain *plain) { buf_done(&plain->json); }
@@ -26,9 +26,10 @@ static enum err type_of(struct ctx *cx, struct str text, enum credential_type *r
 	return ctx_bad_field(cx, "type", "NOT_ALLOWED", "isn't a type of credential");
 }
 
-static enum err mask_of(struct ctx *cx, enum credential_type type, const json_t *data, struct str *ret_masked)
+static enum err mask_of(struct ctx *cx, enum credential_type type, const json_t *data,
+			struct str *ret_masked)
 {
-	BUF_AUTO struct buf masked;
+	BUF_AUTO struct buf masked = { 0 };
 
 	buf_init(&masked, VAULT_MASKED_MAX);
 	vault_mask(type, data, &masked);
@@ -40,12 +41,13 @@ static enum err mask_of(struct ctx *cx, enum credential_type type, const json_t 
 /* Too large is the client's mistake, not ours. */
 static enum err size_error(struct ctx *cx, enum err e)
 {
-	return e == ERR_TOO_BIG ? ctx_bad_field(cx, "data", "TOO_LONG", "is larger than 64 KiB") : e;
+	return e == ERR_TOO_BIG ? ctx_bad_field(cx, "data", "TOO_LONG", "is larger than 64 KiB")
+				: e;
 }
 
 /* Checks a change, puts it into what is stored (NULL: nothing) and checks the result. */
-static enum err make_plain(struct ctx *cx, enum credential_type type, const json_t *stored, struct str stored_masked,
-			   const json_t *change, struct plain *ret_plain)
+static enum err make_plain(struct ctx *cx, enum credential_type type, const json_t *stored,
+			   struct str stored_masked, const json_t *change, struct plain *ret_plain)
 {
 	json_t *masked = NULL, *merged;
 
@@ -65,7 +67,7 @@ static enum err add_version(struct ctx *cx, const struct credential *c, struct s
 {
 	TENANT_KEY_AUTO struct tenant_key key = { 0 };
 	const struct vault_place place = { c->id, c->created_by, c->type, c->version };
-	BUF_AUTO struct buf sealed;
+	BUF_AUTO struct buf sealed = { 0 };
 
 	buf_init(&sealed, VAULT_SEALED_MAX);
 	TRY(tenant_key_to_seal(cx, &key));
@@ -84,7 +86,8 @@ static enum err add_version(struct ctx *cx, const struct credential *c, struct s
 	return sql_version_insert(cx->db, &in, NULL);
 }
 
-enum err vault_create(struct ctx *cx, const struct vault_new *new, struct credential *ret_credential)
+enum err vault_create(struct ctx *cx, const struct vault_new *new,
+		      struct credential *ret_credential)
 {
 	PLAIN_AUTO struct plain plain = { 0 };
 	enum credential_type type;
@@ -141,7 +144,8 @@ static enum err write_change(struct ctx *cx, struct credential *c)
 	c->updated_at = next_update(cx, c->updated_at);
 	e = vault_update_row(cx->db, c);
 	if (e == ERR_DB_DUPLICATE)
-		return ctx_fail(cx, ERR_CONFLICT, "That service has an API key of its own already.");
+		return ctx_fail(cx, ERR_CONFLICT,
+				"That service has an API key of its own already.");
 	return e;
 }
 
@@ -177,8 +181,8 @@ static enum err read_stored(struct ctx *cx, struct str plain, const json_t **ret
 }
 
 /* What `data` becomes; `ret_differs` is false when it stays as it is. */
-static enum err merge_data(struct ctx *cx, const struct credential *c, const json_t *change, struct plain *ret_plain,
-			   bool *ret_differs)
+static enum err merge_data(struct ctx *cx, const struct credential *c, const json_t *change,
+			   struct plain *ret_plain, bool *ret_differs)
 {
 	SECRET_AUTO struct secret stored = SECRET_EMPTY;
 	enum credential_type type;
@@ -211,8 +215,8 @@ static bool change_columns(struct credential *c, const struct vault_change *chan
 	       c->expires_at.set != before.expires_at.set || c->expires_at.v != before.expires_at.v;
 }
 
-enum err vault_change(struct ctx *cx, struct credential *credential, const struct vault_change *change,
-		      bool *ret_changed)
+enum err vault_change(struct ctx *cx, struct credential *credential,
+		      const struct vault_change *change, bool *ret_changed)
 {
 	PLAIN_AUTO struct plain plain = { 0 };
 	bool columns = change_columns(credential, change);
@@ -227,7 +231,8 @@ enum err vault_change(struct ctx *cx, struct credential *credential, const struc
 	return columns ? write_change(cx, credential) : OK;
 }
 
-enum err vault_restore_version(struct ctx *cx, struct credential *credential, int64_t version, bool *ret_changed)
+enum err vault_restore_version(struct ctx *cx, struct credential *credential, int64_t version,
+			       bool *ret_changed)
 {
 	SECRET_AUTO struct secret stored = SECRET_EMPTY;
 	PLAIN_AUTO struct plain plain = { 0 };

@@ -57,26 +57,32 @@ struct vault_change {
 };
 
 /*
- * Stores a new credential as version 1. ERR_BAD_INPUT with fields below `data`; ERR_DB_DUPLICATE when the
- * id or the short form's service is taken; errors of tenant_key_to_seal.
+ * Stores a new credential as version 1. ERR_BAD_INPUT with fields below `data`; ERR_DB_DUPLICATE
+ * when the id or the short form's service is taken; errors of tenant_key_to_seal.
  */
-enum err vault_create(struct ctx *cx, const struct vault_new *new, struct credential *ret_credential) MUST_CHECK;
+enum err vault_create(struct ctx *cx, const struct vault_new *new,
+		      struct credential *ret_credential) MUST_CHECK;
 
 /*
- * The credential, locked against other changes until the transaction ends; it becomes the audit row's
- * target. ERR_NOT_FOUND when it is hidden, absent or another tenant's.
+ * The credential, locked against other changes until the transaction ends; it becomes the audit
+ * row's target. ERR_NOT_FOUND when it is hidden, absent or another tenant's.
  */
-enum err vault_lock(struct ctx *cx, const struct id *id, struct credential *ret_credential) MUST_CHECK;
+enum err vault_lock(struct ctx *cx, const struct id *id,
+		    struct credential *ret_credential) MUST_CHECK;
 
 /*
- * Puts a change into a locked credential. A new version is made only when the plain data differs, and then
- * the credential is untested again; when nothing at all differs, nothing is written and `ret_changed` is
- * false. ERR_BAD_INPUT; ERR_CONFLICT when a short-form key moves to a service that has one; ERR_UNREADABLE.
+ * Puts a change into a locked credential. A new version is made only when the plain data differs,
+ * and then the credential is untested again; when nothing at all differs, nothing is written and
+ * `ret_changed` is false. ERR_BAD_INPUT; ERR_CONFLICT when a short-form key moves to a service that
+ * has one; ERR_UNREADABLE.
  */
-enum err vault_change(struct ctx *cx, struct credential *credential, const struct vault_change *change,
-		      bool *ret_changed) MUST_CHECK;
+enum err vault_change(struct ctx *cx, struct credential *credential,
+		      const struct vault_change *change, bool *ret_changed) MUST_CHECK;
 
-/* Makes an old version of a locked credential the newest. ERR_NOT_FOUND when it isn't kept any more. */
+/*
+ * Makes an old version of a locked credential the newest. ERR_NOT_FOUND when it isn't kept any
+ * more.
+ */
 enum err vault_restore_version(struct ctx *cx, struct credential *credential, int64_t version,
 			       bool *ret_changed) MUST_CHECK;
 
@@ -84,21 +90,21 @@ enum err vault_restore_version(struct ctx *cx, struct credential *credential, in
 enum err vault_hide(struct ctx *cx, const struct credential *credential) MUST_CHECK;
 
 /*
- * Destroys every version of a credential and its row, then counts what is left: `ret_verified` says that it
- * is nothing.
+ * Destroys every version of a credential and its row, then counts what is left: `ret_verified` says
+ * that it is nothing.
  */
 enum err vault_destroy(struct ctx *cx, const struct id *id, bool *ret_verified) MUST_CHECK;
 
 /* --- deleted credentials and tenants (purge.c) --- */
 /*
- * Destroys at most `limit` credentials, of all tenants, that were hidden longer ago than the retention time;
- * each in a transaction of its own, with an audit row of the system. For the worker, outside of a
- * transaction. cx->who is as before afterwards.
+ * Destroys at most `limit` credentials, of all tenants, that were hidden longer ago than the
+ * retention time; each in a transaction of its own, with an audit row of the system. For the
+ * worker, outside of a transaction. cx->who is as before afterwards.
  */
 enum err vault_purge_expired(struct ctx *cx, int limit, int *ret_purged) MUST_CHECK;
 /*
- * Crypto-shreds the scope's tenant: all versions, all credentials, and the keys that could open a copy of
- * them. Part of the caller's transaction that deletes the tenant. Worker and latchctl only.
+ * Crypto-shreds the scope's tenant: all versions, all credentials, and the keys that could open a
+ * copy of them. Part of the caller's transaction that deletes the tenant. Worker and latchctl only.
  */
 enum err vault_forget_tenant(struct ctx *cx) MUST_CHECK;
 

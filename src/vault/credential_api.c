@@ -56,7 +56,8 @@ enum err credential_list(struct ctx *cx, const struct credential_list_in *in, st
 	return buf_error(&reply->body);
 }
 
-enum err credential_create(struct ctx *cx, const struct credential_create_in *in, struct reply *reply)
+enum err credential_create(struct ctx *cx, const struct credential_create_in *in,
+			   struct reply *reply)
 {
 	const struct vault_new new = {
 		.name = in->name,
@@ -90,7 +91,8 @@ enum err credential_get(struct ctx *cx, const struct credential_get_in *in, stru
 	return answer(cx, reply, &c);
 }
 
-enum err credential_status(struct ctx *cx, const struct credential_status_in *in, struct reply *reply)
+enum err credential_status(struct ctx *cx, const struct credential_status_in *in,
+			   struct reply *reply)
 {
 	struct credential c;
 	struct json_writer w;
@@ -101,7 +103,8 @@ enum err credential_status(struct ctx *cx, const struct credential_status_in *in
 	return buf_error(&reply->body);
 }
 
-enum err credential_update(struct ctx *cx, const struct credential_update_in *in, struct reply *reply)
+enum err credential_update(struct ctx *cx, const struct credential_update_in *in,
+			   struct reply *reply)
 {
 	const struct vault_change change = {
 		.name = in->name,
@@ -136,7 +139,8 @@ static enum err destroy(struct ctx *cx, const struct credential *c, struct reply
 	return buf_error(&reply->body);
 }
 
-enum err credential_delete(struct ctx *cx, const struct credential_delete_in *in, struct reply *reply)
+enum err credential_delete(struct ctx *cx, const struct credential_delete_in *in,
+			   struct reply *reply)
 {
 	struct credential c;
 
@@ -210,7 +214,8 @@ static void write_revealed(struct json_writer *w, const struct credential *c, in
 	jw_object_end(w);
 }
 
-enum err credential_reveal(struct ctx *cx, const struct credential_reveal_in *in, struct reply *reply)
+enum err credential_reveal(struct ctx *cx, const struct credential_reveal_in *in,
+			   struct reply *reply)
 {
 	SECRET_AUTO struct secret plain = SECRET_EMPTY;
 	struct credential c;

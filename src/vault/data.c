@@ -11,7 +11,8 @@ enum { NAME_SHOWN_MAX = 64, LIST_ITEMS_MAX = 200 };
 
 static enum err bad(struct ctx *cx, struct str name, const char *code, const char *message)
 {
-	struct str field = arena_printf(cx->arena, "data.%.*s", STR_ARG(str_slice(name, 0, NAME_SHOWN_MAX)));
+	struct str field =
+		arena_printf(cx->arena, "data.%.*s", STR_ARG(str_slice(name, 0, NAME_SHOWN_MAX)));
 
 	if (str_absent(field))
 		return ERR_NO_MEMORY;
@@ -20,23 +21,27 @@ static enum err bad(struct ctx *cx, struct str name, const char *code, const cha
 
 static enum err too_long(struct ctx *cx, const struct vault_member *member)
 {
-	struct str words = arena_printf(cx->arena, "must have at most %" PRId64 " characters", member->most);
+	struct str words =
+		arena_printf(cx->arena, "must have at most %" PRId64 " characters", member->most);
 
-	return str_absent(words) ? ERR_NO_MEMORY : bad(cx, str_of(member->name), "TOO_LONG", words.p);
+	return str_absent(words) ? ERR_NO_MEMORY
+				 : bad(cx, str_of(member->name), "TOO_LONG", words.p);
 }
 
 static enum err too_large(struct ctx *cx, const struct vault_member *member)
 {
 	struct str words = arena_printf(cx->arena, "must be at most %" PRId64, member->most);
 
-	return str_absent(words) ? ERR_NO_MEMORY : bad(cx, str_of(member->name), "TOO_LARGE", words.p);
+	return str_absent(words) ? ERR_NO_MEMORY
+				 : bad(cx, str_of(member->name), "TOO_LARGE", words.p);
 }
 
 static enum err not_a_word(struct ctx *cx, const struct vault_member *member)
 {
 	struct str words = arena_printf(cx->arena, "must be one of: %s", member->words);
 
-	return str_absent(words) ? ERR_NO_MEMORY : bad(cx, str_of(member->name), "NOT_ALLOWED", words.p);
+	return str_absent(words) ? ERR_NO_MEMORY
+				 : bad(cx, str_of(member->name), "NOT_ALLOWED", words.p);
 }
 
 static bool has_control(struct str s)
@@ -54,7 +59,8 @@ static bool is_header_name(struct str s)
 
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		bool letter =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
 		if (!letter && !memchr(OTHERS, c, sizeof(OTHERS) - 1))
 			return false;
@@ -126,8 +132,7 @@ static enum err check_member(struct ctx *cx, const struct vault_member *member, 
 		if (!json_is_kind(value, JSON_TRUE) && !json_is_kind(value, JSON_FALSE))
 			return bad(cx, name, "WRONG_TYPE", "must be true or false");
 		return OK;
-	case MEMBER_LIST:
-		return check_list(cx, member, value);
+	case MEMBER_LIST: return check_list(cx, member, value);
 	default:
 		if (!json_is_kind(value, JSON_STRING))
 			return bad(cx, name, "WRONG_TYPE", "must be a text");
@@ -137,13 +142,15 @@ static enum err check_member(struct ctx *cx, const struct vault_member *member, 
 
 static enum err unknown(struct ctx *cx, enum credential_type type, struct str name)
 {
-	struct str message = arena_printf(cx->arena, "isn't a member of %s; what the type doesn't know goes into data.extra",
-					  vault_type_text(type));
+	struct str message = arena_printf(
+		cx->arena, "isn't a member of %s; what the type doesn't know goes into data.extra",
+		vault_type_text(type));
 
 	return str_absent(message) ? ERR_NO_MEMORY : bad(cx, name, "UNKNOWN_FIELD", message.p);
 }
 
-static enum err check_one(struct ctx *cx, enum credential_type type, struct str name, const json_t *value)
+static enum err check_one(struct ctx *cx, enum credential_type type, struct str name,
+			  const json_t *value)
 {
 	const struct vault_member *member = vault_member_find(type, name);
 	bool extra = str_eq(name, STR(VAULT_EXTRA));
@@ -154,7 +161,8 @@ static enum err check_one(struct ctx *cx, enum credential_type type, struct str 
 		return OK;
 	if (member)
 		return check_member(cx, member, value);
-	return json_is_kind(value, JSON_OBJECT) ? OK : bad(cx, name, "WRONG_TYPE", "must be an object");
+	return json_is_kind(value, JSON_OBJECT) ? OK
+						: bad(cx, name, "WRONG_TYPE", "must be an object");
 }
 
 /* Every bad place is told, not only the first; anything but bad input ends it. */

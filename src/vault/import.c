@@ -65,7 +65,8 @@ static bool is_known(struct str name)
 static bool loses_a_secret(const json_t *json)
 {
 	for (void *i = json_first(json); i; i = json_next(json, i))
-		if (!is_known(json_iter_key(i)) && str_starts(json_text(json_iter_value(i)), STR(TOKEN_START)))
+		if (!is_known(json_iter_key(i)) &&
+		    str_starts(json_text(json_iter_value(i)), STR(TOKEN_START)))
 			return true;
 	return false;
 }
@@ -88,12 +89,14 @@ static enum err read_columns(struct line *l)
 	new->expires_at.set = !str_absent(expires);
 	if (new->expires_at.set && !time_parse(expires, &new->expires_at.v))
 		return fail(l, "expires_at isn't a time as in RFC 3339");
-	return loses_a_secret(l->json) ? fail(l, "a second token beside `token`: make a line of its own for it") : OK;
+	return loses_a_secret(l->json)
+		       ? fail(l, "a second token beside `token`: make a line of its own for it")
+		       : OK;
 }
 
 /*
- * A UUIDv7 of the token's own time; its other bits follow from what the line says. So the order by id is
- * the order in which the secrets were stored, and the same line gives the same id.
+ * A UUIDv7 of the token's own time; its other bits follow from what the line says. So the order by
+ * id is the order in which the secrets were stored, and the same line gives the same id.
  */
 static enum err id_of_line(struct line *l, struct str token, struct id *ret_id)
 {
@@ -105,8 +108,8 @@ static enum err id_of_line(struct line *l, struct str token, struct id *ret_id)
 	for (int i = 1; i < HEAD_BYTES; i++)
 		ms = ms << 8 | head[i];
 	ms *= 1000;
-	sha256_of(BYTES(STR("latchwork import 1"), l->new.name, STR("\0"), l->new.type, STR("\0"), l->new.service,
-			STR("\0"), token),
+	sha256_of(BYTES(STR("latchwork import 1"), l->new.name, STR("\0"), l->new.type, STR("\0"),
+			l->new.service, STR("\0"), token),
 		  hash);
 	memcpy(ret_id->b, hash, sizeof(ret_id->b));
 	for (int i = 0; i < 6; i++)
@@ -169,7 +172,8 @@ static enum err read_data(struct line *l, struct str plain, struct buf *out)
 	if (!vault_type_parse(l->new.type, &type))
 		return ERR_INTERNAL;
 	jw_start(&w, out);
-	if (json_read(l->cx->arena, plain, &value, NULL) == OK && json_is_kind(value, JSON_OBJECT)) {
+	if (json_read(l->cx->arena, plain, &value, NULL) == OK &&
+	    json_is_kind(value, JSON_OBJECT)) {
 		write_data(&w, type, value);
 		return OK;
 	}
@@ -188,7 +192,7 @@ static enum err read_data(struct line *l, struct str plain, struct buf *out)
 static enum err decrypt(struct line *l, struct str token)
 {
 	SECRET_AUTO struct secret plain = SECRET_EMPTY;
-	BUF_AUTO struct buf data;
+	BUF_AUTO struct buf data = { 0 };
 	json_t *tree;
 
 	buf_init(&data, VAULT_DATA_MAX);
@@ -241,7 +245,8 @@ static enum err tell_problem(struct line *l)
 
 	if (problem->count == 0)
 		return fail(l, err_words(ERR_BAD_INPUT));
-	snprintf(l->why, sizeof(l->why), "%.*s %.*s", STR_ARG(problem->field[0].field), STR_ARG(problem->field[0].message));
+	snprintf(l->why, sizeof(l->why), "%.*s %.*s", STR_ARG(problem->field[0].field),
+		 STR_ARG(problem->field[0].message));
 	return ERR_BAD_INPUT;
 }
 
@@ -263,15 +268,19 @@ static enum err import_line(struct line *l, struct vault_imported *counts)
 	return e;
 }
 
-static enum err import_lines(struct ctx *cx, const struct vault_import *import, struct vault_imported *counts)
+static enum err import_lines(struct ctx *cx, const struct vault_import *import,
+			     struct vault_imported *counts)
 {
 	char *text = NULL;
 	size_t size = 0;
 	ssize_t n;
 	enum err e = OK;
 
-	for (int64_t number = 1; e == OK && (n = getline(&text, &size, import->in)) >= 0; number++) {
-		struct line l = { .cx = cx, .key = import->key, .text = str_trim((struct str){ text, (size_t)n }) };
+	for (int64_t number = 1; e == OK && (n = getline(&text, &size, import->in)) >= 0;
+	     number++) {
+		struct line l = { .cx = cx,
+				  .key = import->key,
+				  .text = str_trim((struct str){ text, (size_t)n }) };
 
 		arena_reset(cx->arena);
 		if (l.text.n == 0)
@@ -288,7 +297,8 @@ static enum err import_lines(struct ctx *cx, const struct vault_import *import, 
 	return e == OK && ferror(import->in) ? ERR_IO : e;
 }
 
-enum err vault_import_fernet(struct ctx *cx, const struct vault_import *import, struct vault_imported *ret_imported)
+enum err vault_import_fernet(struct ctx *cx, const struct vault_import *import,
+			     struct vault_imported *ret_imported)
 {
 	struct arena *own = cx->arena, *scratch = arena_new(SCRATCH_MAX);
 	enum err e;

@@ -33,15 +33,18 @@ struct vault_imported {
 struct vault_import {
 	FILE *in;
 	const struct secret *key; /* FERNET_KEY_BYTES */
-	/* Told of each line that failed, counted from 1, and why; no word of its contents. May be NULL. */
+	/*
+	 * Told of each line that failed, counted from 1, and why; no word of its contents. May be
+	 * NULL.
+	 */
 	void (*failed)(void *arg, int64_t line, const char *why);
 	void *arg;
 };
 
 /*
- * Stores what can be read for the scope's tenant; cx->who.user owns it. Each line is a transaction of its own
- * with an audit row. Failed lines don't end it; OK then, too: look at the counts. Errors are the database's,
- * the keys' and ERR_IO.
+ * Stores what can be read for the scope's tenant; cx->who.user owns it. Each line is a transaction
+ * of its own with an audit row. Failed lines don't end it; OK then, too: look at the counts. Errors
+ * are the database's, the keys' and ERR_IO.
  */
 enum err vault_import_fernet(struct ctx *cx, const struct vault_import *import,
 			     struct vault_imported *ret_imported) MUST_CHECK;

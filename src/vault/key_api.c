@@ -48,7 +48,8 @@ enum err key_list(struct ctx *cx, const struct key_list_in *in, struct reply *re
 			break;
 		}
 		last = row.credential_id;
-		write_key(&w, &(struct key){ row.credential_id, row.key_service, row.api_key, row.updated_at });
+		write_key(&w, &(struct key){ row.credential_id, row.key_service, row.api_key,
+					     row.updated_at });
 	}
 	if (e != OK && e != ERR_END)
 		return e;
@@ -59,7 +60,7 @@ enum err key_list(struct ctx *cx, const struct key_list_in *in, struct reply *re
 /* `data` of the credential: a tree of the arena, wiped when it is freed. */
 static enum err data_of(struct ctx *cx, struct str api_key, json_t **ret_data)
 {
-	BUF_AUTO struct buf text;
+	BUF_AUTO struct buf text = { 0 };
 	struct json_writer w;
 
 	buf_init(&text, VAULT_DATA_MAX);
@@ -71,7 +72,8 @@ static enum err data_of(struct ctx *cx, struct str api_key, json_t **ret_data)
 	return json_read(cx->arena, buf_str(&text), ret_data, NULL);
 }
 
-static enum err create(struct ctx *cx, const struct key_set_in *in, const json_t *data, struct credential *ret_c)
+static enum err create(struct ctx *cx, const struct key_set_in *in, const json_t *data,
+		       struct credential *ret_c)
 {
 	const struct vault_new new = {
 		.name = in->service,
@@ -85,7 +87,8 @@ static enum err create(struct ctx *cx, const struct key_set_in *in, const json_t
 	return e == ERR_DB_DUPLICATE ? ERR_DB_RETRY : e; /* another request stored one meanwhile */
 }
 
-static enum err replace(struct ctx *cx, const struct id *id, const json_t *data, struct credential *ret_c)
+static enum err replace(struct ctx *cx, const struct id *id, const json_t *data,
+			struct credential *ret_c)
 {
 	const struct vault_change change = { .data = data };
 	bool changed;
@@ -106,7 +109,8 @@ static enum err answer(struct ctx *cx, struct reply *reply, const struct credent
 
 	TRY(json_read(cx->arena, c->masked, &masked, NULL));
 	jw_start(&w, &reply->body);
-	write_key(&w, &(struct key){ c->id, c->key_service, json_member_text(masked, "api_key"), c->updated_at });
+	write_key(&w, &(struct key){ c->id, c->key_service, json_member_text(masked, "api_key"),
+				     c->updated_at });
 	return buf_error(&reply->body);
 }
 
@@ -137,9 +141,9 @@ enum err key_delete(struct ctx *cx, const struct key_delete_in *in, struct reply
 	cx->audit.service = in->service;
 	TRY(sql_key_find(cx->db, &query, &row));
 	ctx_audit_target(cx, ID_CREDENTIAL, &row.credential_id);
-	const struct sql_key_hide_in hide = {
-		.credential_id = row.credential_id, .key_service = in->service, .deleted_at = cx->now_ms
-	};
+	const struct sql_key_hide_in hide = { .credential_id = row.credential_id,
+					      .key_service = in->service,
+					      .deleted_at = cx->now_ms };
 	TRY(sql_key_hide(cx->db, &hide, &rows));
 	if (rows == 0)
 		return ERR_NOT_FOUND;

@@ -20,7 +20,7 @@ enum { MASK_BYTES_MAX = VAULT_MASK_SHOWS * 4 + 4 };
 /* A number or an object shows nothing at all: not even its shape. */
 static void add_mask(struct json_writer *w, const json_t *secret)
 {
-	BUF_AUTO struct buf mask;
+	BUF_AUTO struct buf mask = { 0 };
 
 	buf_init(&mask, MASK_BYTES_MAX);
 	vault_mask_text(json_is_kind(secret, JSON_STRING) ? json_text(secret) : STR(""), &mask);

@@ -1,4 +1,7 @@
-/* A change put into what is stored, without a tree of its own: both are walked and the result is written. */
+/*
+ * A change put into what is stored, without a tree of its own: both are walked and the result is
+ * written.
+ */
 #include "base/json_read.h"
 #include "base/json_write.h"
 #include "vault/data.h"
@@ -55,7 +58,8 @@ static void add_member(struct json_writer *w, const struct layers *l, struct str
 	if (json_is_kind(sent, JSON_NULL))
 		return;
 	if (!l->all_secret && str_eq(name, STR(VAULT_EXTRA)) && json_is_kind(sent, JSON_OBJECT)) {
-		struct layers inner = { stored, json_member(l->masked, name.p), sent, true, l->type };
+		struct layers inner = { stored, json_member(l->masked, name.p), sent, true,
+					l->type };
 
 		if (!anything_left(&inner))
 			return;

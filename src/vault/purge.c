@@ -1,6 +1,8 @@
-/* Destroying what was deleted: one credential, those whose retention time is over, a whole tenant. */
-#include "base/crash.h"
+/*
+ * Destroying what was deleted: one credential, those whose retention time is over, a whole tenant.
+ */
 #include "audit/audit.h"
+#include "base/crash.h"
 #include "core/config.h"
 #include "store/db.h"
 #include "store/sql_credential.h"
@@ -9,7 +11,8 @@
 
 enum err vault_hide(struct ctx *cx, const struct credential *credential)
 {
-	const struct sql_credential_hide_in in = { .credential_id = credential->id, .deleted_at = cx->now_ms };
+	const struct sql_credential_hide_in in = { .credential_id = credential->id,
+						   .deleted_at = cx->now_ms };
 
 	return sql_credential_hide(cx->db, &in, NULL);
 }
@@ -40,7 +43,8 @@ struct purge {
 static enum err purge_one(struct db *db, void *arg)
 {
 	struct purge *p = arg;
-	const struct sql_credential_lock_expired_in in = { .credential_id = p->credential, .before = p->before };
+	const struct sql_credential_lock_expired_in in = { .credential_id = p->credential,
+							   .before = p->before };
 	struct sql_credential_lock_expired_row row;
 	enum err e = sql_credential_lock_expired(db, &in, &row);
 	bool verified;
@@ -61,8 +65,8 @@ static enum err purge_one(struct db *db, void *arg)
 }
 
 /* As the system, in the tenant of the credential. */
-static enum err purge_row(struct ctx *cx, const struct sql_credential_expired_row *row, int64_t before,
-			  int *purged)
+static enum err purge_row(struct ctx *cx, const struct sql_credential_expired_row *row,
+			  int64_t before, int *purged)
 {
 	struct purge p = { .cx = cx, .credential = row->credential_id, .before = before };
 

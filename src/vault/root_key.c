@@ -13,11 +13,12 @@ static bool is_right(const struct root_key *key, struct str check_value)
 	uint8_t check[KEYRING_CHECK_BYTES];
 
 	keyring_check_value(key, check);
-	return check_value.n == sizeof(check) && bytes_eq_constant_time(check, check_value.p, sizeof(check));
+	return check_value.n == sizeof(check) &&
+	       bytes_eq_constant_time(check, check_value.p, sizeof(check));
 }
 
-static enum err check_row(struct keyring *keyring, const char *purpose, const struct sql_root_key_list_row *row,
-			  char ret_why[KEYRING_WHY_MAX])
+static enum err check_row(struct keyring *keyring, const char *purpose,
+			  const struct sql_root_key_list_row *row, char ret_why[KEYRING_WHY_MAX])
 {
 	char why[KEYRING_WHY_MAX] = "";
 	const struct root_key *key;
@@ -25,20 +26,24 @@ static enum err check_row(struct keyring *keyring, const char *purpose, const st
 	if (str_eq(row->state, STR("retired")))
 		return OK;
 	if (keyring_find(keyring, row->root_key_id, why, &key) != OK) {
-		snprintf(ret_why, KEYRING_WHY_MAX, "the %s root key %.*s is wanted and can't be had: %.200s", purpose,
+		snprintf(ret_why, KEYRING_WHY_MAX,
+			 "the %s root key %.*s is wanted and can't be had: %.200s", purpose,
 			 STR_ARG(row->root_key_id), why);
 		return ERR_NO_KEY;
 	}
 	if (!is_right(key, row->check_value)) {
-		snprintf(ret_why, KEYRING_WHY_MAX,
-			 "the file of the %s root key %.*s holds another key than the one this database was written with",
-			 purpose, STR_ARG(row->root_key_id));
+		snprintf(
+			ret_why, KEYRING_WHY_MAX,
+			"the file of the %s root key %.*s holds another key than the one that this "
+			"database was written with",
+			purpose, STR_ARG(row->root_key_id));
 		return ERR_NO_KEY;
 	}
 	return OK;
 }
 
-enum err vault_check_keys(struct db *db, struct keyring *keyring, const char *purpose, char ret_why[KEYRING_WHY_MAX])
+enum err vault_check_keys(struct db *db, struct keyring *keyring, const char *purpose,
+			  char ret_why[KEYRING_WHY_MAX])
 {
 	const struct sql_root_key_list_in in = { .purpose = str_of(purpose) };
 	struct str current = root_key_id(keyring_current(keyring));
@@ -50,15 +55,17 @@ enum err vault_check_keys(struct db *db, struct keyring *keyring, const char *pu
 	TRY(sql_root_key_list(db, &in));
 	while ((e = sql_root_key_list_next(db, &row)) == OK) {
 		TRY(check_row(keyring, purpose, &row, ret_why));
-		if (str_eq(row.root_key_id, current) && !str_eq(row.state, STR("retired")))
+		if (str_eq(row.root_key_id, current))
 			current_known = true;
 	}
 	if (e != ERR_END)
 		return e;
 	if (current_known)
 		return OK;
-	snprintf(ret_why, KEYRING_WHY_MAX, "the current %s root key %.*s isn't registered in this database: latchctl key init",
-		 purpose, STR_ARG(current));
+	snprintf(
+		ret_why, KEYRING_WHY_MAX,
+		"the current %s root key %.*s isn't registered in this database: latchctl key init",
+		purpose, STR_ARG(current));
 	return ERR_NO_KEY;
 }
 
@@ -68,8 +75,12 @@ struct registration {
 	int64_t now_ms;
 };
 
-/* The state of a registered key, with all keys of the purpose locked; absent when it isn't registered. */
-static enum err lock_all(struct db *db, const char *purpose, struct str id, bool *ret_known, bool *ret_current)
+/*
+ * The state of a registered key, with all keys of the purpose locked; absent when it isn't
+ * registered.
+ */
+static enum err lock_all(struct db *db, const char *purpose, struct str id, bool *ret_known,
+			 bool *ret_current)
 {
 	const struct sql_root_key_lock_in in = { .purpose = str_of(purpose) };
 	struct sql_root_key_lock_row row;
@@ -88,9 +99,9 @@ static enum err lock_all(struct db *db, const char *purpose, struct str id, bool
 
 static enum err promote(struct db *db, const struct registration *r, struct str check)
 {
-	const struct sql_root_key_promote_in in = {
-		.purpose = str_of(r->purpose), .root_key_id = root_key_id(r->key), .check_value = check
-	};
+	const struct sql_root_key_promote_in in = { .purpose = str_of(r->purpose),
+						    .root_key_id = root_key_id(r->key),
+						    .check_value = check };
 	int64_t rows;
 
 	TRY(sql_root_key_promote(db, &in, &rows));
@@ -126,7 +137,8 @@ static enum err register_in_transaction(struct db *db, void *arg)
 	return OK;
 }
 
-enum err vault_register_key(struct db *db, struct keyring *keyring, const char *purpose, struct str id, int64_t now_ms)
+enum err vault_register_key(struct db *db, struct keyring *keyring, const char *purpose,
+			    struct str id, int64_t now_ms)
 {
 	struct registration r = { .purpose = purpose, .now_ms = now_ms };
 
@@ -154,9 +166,8 @@ enum err vault_list_keys(struct db *db, struct keyring *keyring, const char *pur
 	while ((e = sql_root_key_list_next(db, &row)) == OK) {
 		const struct root_key *key;
 		bool found = keyring_find(keyring, row.root_key_id, NULL, &key) == OK;
-		struct vault_root_key told = {
-			row.root_key_id, row.state, row.created_at, found && is_right(key, row.check_value)
-		};
+		struct vault_root_key told = { row.root_key_id, row.state, row.created_at,
+					       found && is_right(key, row.check_value) };
 
 		each(arg, &told);
 	}

@@ -23,22 +23,25 @@ struct db;
 #define FRONT_PURPOSE "front" /* signs our own tokens */
 
 /*
- * At the start of a process, before it listens; writes nothing. Every key of that purpose that isn't retired
- * must be in the keyring and be the right one, and the keyring's current key must be registered. ERR_NO_KEY
- * otherwise, and then `ret_why` names the key id that is wanted.
+ * At the start of a process, before it listens; writes nothing. Every key of that purpose that
+ * isn't retired must be in the keyring and be the right one, and the keyring's current key must be
+ * registered. ERR_NO_KEY otherwise, and then `ret_why` names the key id that is wanted.
  */
 enum err vault_check_keys(struct db *db, struct keyring *keyring, const char *purpose,
 			  char ret_why[KEYRING_WHY_MAX]) MUST_CHECK;
 
 /*
- * Registers a key of the keyring as the current one of its purpose; the one before becomes old. Nothing
- * happens when it is current already. In a transaction of its own. ERR_CONFLICT when another key was
- * registered under that id, ERR_NO_KEY when the keyring hasn't got it.
+ * Registers a key of the keyring as the current one of its purpose; the one before becomes old.
+ * Nothing happens when it is current already. In a transaction of its own. ERR_CONFLICT when
+ * another key was registered under that id, ERR_NO_KEY when the keyring hasn't got it.
  */
-enum err vault_register_key(struct db *db, struct keyring *keyring, const char *purpose, struct str id,
-			    int64_t now_ms) MUST_CHECK;
+enum err vault_register_key(struct db *db, struct keyring *keyring, const char *purpose,
+			    struct str id, int64_t now_ms) MUST_CHECK;
 
-/* Marks the old keys of a purpose retired: for `front`, once no token that they signed is still valid. */
+/*
+ * Marks the old keys of a purpose retired: for `front`, once no token that they signed is still
+ * valid.
+ */
 enum err vault_retire_keys(struct db *db, const char *purpose) MUST_CHECK;
 
 struct vault_root_key {
@@ -50,11 +53,13 @@ struct vault_root_key {
 
 /* Calls `each` for every registered key, oldest first. */
 enum err vault_list_keys(struct db *db, struct keyring *keyring, const char *purpose,
-			 void (*each)(void *arg, const struct vault_root_key *key), void *arg) MUST_CHECK;
+			 void (*each)(void *arg, const struct vault_root_key *key),
+			 void *arg) MUST_CHECK;
 
 /*
- * The key that wraps from now on, locked in share mode until the transaction ends, so that a rotation knows
- * of everything that is wrapped. ERR_NO_KEY when none is registered or the keyring hasn't got it.
+ * The key that wraps from now on, locked in share mode until the transaction ends, so that a
+ * rotation knows of everything that is wrapped. ERR_NO_KEY when none is registered or the keyring
+ * hasn't got it.
  */
 enum err vault_root_to_wrap(struct ctx *cx, const struct root_key **ret_key) MUST_CHECK;
 

@@ -23,23 +23,24 @@ struct vault_progress {
 };
 
 struct vault_rotated {
-	int64_t done;        /* rows that were put under the new key now */
-	int64_t unreadable;  /* rows that don't open: they stay, and so does the old key */
-	int64_t generation;  /* of a tenant's key: the new one; 0 when the tenant has none yet */
+	int64_t done;       /* rows that were put under the new key now */
+	int64_t unreadable; /* rows that don't open: they stay, and so does the old key */
+	int64_t generation; /* of a tenant's key: the new one; 0 when the tenant has none yet */
 };
 
 /*
- * Makes the keyring's key `new_id` the root key that wraps, wraps every tenant's key and the service's own
- * again, and retires the keys before it. With the id of the current key it goes on with a rotation that
- * was cut off. ERR_NO_KEY; ERR_CONFLICT when another rotation overtook this one; ERR_UNREADABLE when
- * rows are left that don't open (`ret_rotated` counts them).
+ * Makes the keyring's key `new_id` the root key that wraps, wraps every tenant's key and the
+ * service's own again, and retires the keys before it. With the id of the current key it goes on
+ * with a rotation that was cut off. ERR_NO_KEY; ERR_CONFLICT when another rotation overtook this
+ * one; ERR_UNREADABLE when rows are left that don't open (`ret_rotated` counts them).
  */
 enum err vault_rotate_root(struct ctx *cx, struct str new_id, const struct vault_progress *progress,
 			   struct vault_rotated *ret_rotated) MUST_CHECK;
 
 /*
- * Gives the scope's tenant a new key, seals every version of its credentials again and deletes the old key.
- * Goes on with a rotation that was cut off instead of beginning another. Errors as above, ERR_NOT_FOUND.
+ * Gives the scope's tenant a new key, seals every version of its credentials again and deletes the
+ * old key. Goes on with a rotation that was cut off instead of beginning another. Errors as above,
+ * ERR_NOT_FOUND.
  */
 enum err vault_rotate_tenant(struct ctx *cx, const struct vault_progress *progress,
 			     struct vault_rotated *ret_rotated) MUST_CHECK;

@@ -36,12 +36,14 @@ static void tell_unreadable(struct walk *w, const struct sql_root_key_wrapped_ro
 	w->found.unreadable++;
 	log_write(LOG_ERROR, "a wrapped key can't be opened",
 		  LOG_FIELDS(log_str("tenant", id_format(ID_TENANT, &row->tenant_id, text)),
-			     log_int("generation", row->generation), log_str("root_key", row->root_key_id)));
+			     log_int("generation", row->generation),
+			     log_str("root_key", row->root_key_id)));
 }
 
-static enum err store_rewrapped(struct walk *w, const struct sql_root_key_wrapped_row *row, const struct tenant_key *key)
+static enum err store_rewrapped(struct walk *w, const struct sql_root_key_wrapped_row *row,
+				const struct tenant_key *key)
 {
-	BUF_AUTO struct buf wrapped;
+	BUF_AUTO struct buf wrapped = { 0 };
 
 	buf_init(&wrapped, ENVELOPE_WRAPPED_BYTES);
 	TRY(envelope_wrap(w->root, &row->tenant_id, key->generation, &key->key, &wrapped));
@@ -62,7 +64,8 @@ static enum err visit_key(struct walk *w, const struct sql_root_key_wrapped_row 
 
 	if (w->root && str_eq(row->root_key_id, root_key_id(w->root)))
 		return OK;
-	e = tenant_key_unwrap(w->cx, &row->tenant_id, row->generation, row->root_key_id, row->wrapped, &key);
+	e = tenant_key_unwrap(w->cx, &row->tenant_id, row->generation, row->root_key_id,
+			      row->wrapped, &key);
 	if (e == ERR_UNREADABLE) {
 		tell_unreadable(w, row);
 		return OK;
@@ -75,9 +78,9 @@ static enum err visit_key(struct walk *w, const struct sql_root_key_wrapped_row 
 static enum err visit_batch(struct db *db, void *arg)
 {
 	struct walk *committed = arg, w = *committed; /* a batch that is run again begins anew */
-	const struct sql_root_key_wrapped_in in = {
-		.after = w.after, .after_generation = w.after_generation, .limit = BATCH_KEYS
-	};
+	const struct sql_root_key_wrapped_in in = { .after = w.after,
+						    .after_generation = w.after_generation,
+						    .limit = BATCH_KEYS };
 	struct sql_root_key_wrapped_row row;
 	int64_t rows = 0;
 	enum err e;

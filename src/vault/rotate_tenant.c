@@ -8,8 +8,8 @@
 #include "vault/seal.h"
 
 /*
- * Rows of one transaction: large enough that its COMMIT doesn't count, small enough that a writer who
- * wants one of the rows waits for a tenth of a second at most.
+ * Rows of one transaction: large enough that its COMMIT doesn't count, small enough that a writer
+ * who wants one of the rows waits for a tenth of a second at most.
  */
 enum { BATCH_VERSIONS = 500, GENERATIONS_MAX = 64 };
 
@@ -67,7 +67,8 @@ static enum err read_key(struct ctx *cx, int64_t generation, struct tenant_key *
 	TRY(sql_tenant_key_list(cx->db));
 	while ((e = sql_tenant_key_list_next(cx->db, &row)) == OK)
 		if (row.generation == generation)
-			opened = tenant_key_unwrap(cx, &cx->who.tenant, generation, row.root_key_id, row.wrapped, ret_key);
+			opened = tenant_key_unwrap(cx, &cx->who.tenant, generation, row.root_key_id,
+						   row.wrapped, ret_key);
 	return e == ERR_END ? opened : e;
 }
 
@@ -85,7 +86,8 @@ static enum err tell_unreadable(struct walk *w, const struct id *credential)
 	return audit_write(w->cx, AUDIT_CREDENTIAL_UNREADABLE, ERR_UNREADABLE);
 }
 
-static enum err store_resealed(struct walk *w, const struct sql_tenant_key_stale_row *row, struct str ciphertext)
+static enum err store_resealed(struct walk *w, const struct sql_tenant_key_stale_row *row,
+			       struct str ciphertext)
 {
 	const struct sql_tenant_key_reseal_in in = {
 		.credential_id = row->credential_id,
@@ -99,10 +101,12 @@ static enum err store_resealed(struct walk *w, const struct sql_tenant_key_stale
 	return sql_tenant_key_reseal(w->cx->db, &in, NULL);
 }
 
-static enum err visit_version(struct walk *w, const struct sql_tenant_key_stale_row *row, struct buf *sealed)
+static enum err visit_version(struct walk *w, const struct sql_tenant_key_stale_row *row,
+			      struct buf *sealed)
 {
 	SECRET_AUTO struct secret plain = SECRET_EMPTY;
-	const struct vault_place place = { row->credential_id, row->owner, row->type, row->version };
+	const struct vault_place place = { row->credential_id, row->owner, row->type,
+					   row->version };
 	enum err e = vault_unseal_with(w->cx, &w->from, &place, row->ciphertext, &plain);
 
 	if (e == ERR_UNREADABLE)
@@ -119,7 +123,7 @@ static enum err visit_version(struct walk *w, const struct sql_tenant_key_stale_
 static enum err visit_rows(struct walk *w, int64_t *ret_rows)
 {
 	struct sql_tenant_key_stale_row row;
-	BUF_AUTO struct buf sealed;
+	BUF_AUTO struct buf sealed = { 0 };
 	enum err e;
 
 	buf_init(&sealed, VAULT_SEALED_MAX);
@@ -175,7 +179,10 @@ struct start {
 	struct generations keys;
 };
 
-/* Nobody writes under the old key any more once this is committed: writers hold the tenant's row shared. */
+/*
+ * Nobody writes under the old key any more once this is committed: writers hold the tenant's row
+ * shared.
+ */
 static enum err start(struct db *db, void *arg)
 {
 	TENANT_KEY_AUTO struct tenant_key key = { 0 };
@@ -221,12 +228,16 @@ static enum err write_audit(const struct end *end)
 
 	cx->audit = (struct audit_note){ 0 };
 	ctx_audit_target(cx, ID_TENANT, &cx->who.tenant);
-	ctx_audit_detail(cx, "generation", arena_printf(cx->arena, "%lld", (long long)end->generation));
+	ctx_audit_detail(cx, "generation",
+			 arena_printf(cx->arena, "%lld", (long long)end->generation));
 	ctx_audit_detail(cx, "versions", arena_printf(cx->arena, "%lld", (long long)end->done));
 	return audit_write(cx, AUDIT_TENANT_KEY_ROTATE, OK);
 }
 
-/* The proof, and what depends on it. */
+/*
+ * The proof, and what depends on it. The tenant's row is locked after the count, so that writers
+ * wait for a moment only: none of them can add a row under the old key any more.
+ */
 static enum err finish(struct db *db, void *arg)
 {
 	const struct end *end = arg;
@@ -235,10 +246,10 @@ static enum err finish(struct db *db, void *arg)
 	struct sql_tenant_key_stale_count_row left;
 	struct sql_tenant_key_lock_row row;
 
+	TRY(sql_tenant_key_stale_count(db, &count, &left));
 	TRY(sql_tenant_key_lock(db, &row));
 	if (row.generation != end->generation)
 		return ERR_CONFLICT;
-	TRY(sql_tenant_key_stale_count(db, &count, &left));
 	if (left.stale > 0)
 		return ERR_UNREADABLE;
 	TRY(sql_tenant_key_delete_old(db, &old, NULL));
@@ -261,7 +272,8 @@ static enum err rotate(struct walk *w, const struct start *s)
 	return db_run(w->cx->db, finish, &end);
 }
 
-enum err vault_rotate_tenant(struct ctx *cx, const struct vault_progress *progress, struct vault_rotated *ret_rotated)
+enum err vault_rotate_tenant(struct ctx *cx, const struct vault_progress *progress,
+			     struct vault_rotated *ret_rotated)
 {
 	CLEANUP(walk_done) struct walk w = { .cx = cx, .progress = progress };
 	struct start s = { .cx = cx };
@@ -278,7 +290,8 @@ enum err vault_rotate_tenant(struct ctx *cx, const struct vault_progress *progre
 	return e;
 }
 
-enum err vault_verify_tenant(struct ctx *cx, const struct vault_progress *progress, struct vault_rotated *ret_found)
+enum err vault_verify_tenant(struct ctx *cx, const struct vault_progress *progress,
+			     struct vault_rotated *ret_found)
 {
 	CLEANUP(walk_done) struct walk w = { .cx = cx, .progress = progress };
 	const struct sql_tenant_key_stale_count_in in = { .key_generation = 0 };

@@ -7,7 +7,9 @@
 #include "store/db.h"
 #include "vault/credential.h"
 
-/* Out of the row of credential_list, credential_get or credential_lock: their columns are the same. */
+/*
+ * Out of the row of credential_list, credential_get or credential_lock: their columns are the same.
+ */
 #define CREDENTIAL_OF(row)                                                                         \
 	((struct credential){                                                                      \
 		.id = (row).credential_id,                                                         \

@@ -12,7 +12,8 @@ static void count(struct ctx *cx, enum metric metric)
 		metrics_add(cx->metrics, metric, 1);
 }
 
-static struct envelope_context context_of(const struct ctx *cx, const struct vault_place *place, uint32_t generation)
+static struct envelope_context context_of(const struct ctx *cx, const struct vault_place *place,
+					  uint32_t generation)
 {
 	return (struct envelope_context){
 		.tenant = cx->who.tenant,
@@ -24,8 +25,8 @@ static struct envelope_context context_of(const struct ctx *cx, const struct vau
 	};
 }
 
-enum err vault_seal(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place, struct str plain,
-		    struct buf *out)
+enum err vault_seal(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place,
+		    struct str plain, struct buf *out)
 {
 	struct envelope_context context = context_of(cx, place, key->generation);
 
@@ -34,8 +35,9 @@ enum err vault_seal(struct ctx *cx, const struct tenant_key *key, const struct v
 	return OK;
 }
 
-enum err vault_unseal_with(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place,
-			   struct str ciphertext, struct secret *ret_plain)
+enum err vault_unseal_with(struct ctx *cx, const struct tenant_key *key,
+			   const struct vault_place *place, struct str ciphertext,
+			   struct secret *ret_plain)
 {
 	struct envelope_context context = context_of(cx, place, key->generation);
 	enum err e = envelope_open(&key->key, &context, ciphertext, ret_plain);
@@ -50,7 +52,8 @@ enum err vault_unseal(struct ctx *cx, const struct vault_sealed *sealed, struct 
 	enum err e;
 
 	*ret_plain = SECRET_EMPTY;
-	e = tenant_key_unwrap(cx, &cx->who.tenant, sealed->generation, sealed->root_key_id, sealed->wrapped, &key);
+	e = tenant_key_unwrap(cx, &cx->who.tenant, sealed->generation, sealed->root_key_id,
+			      sealed->wrapped, &key);
 	if (e == OK)
 		return vault_unseal_with(cx, &key, &sealed->place, sealed->ciphertext, ret_plain);
 	if (e == ERR_UNREADABLE)
@@ -85,10 +88,11 @@ static void tell_unreadable(struct ctx *cx, const struct id *credential)
 			     log_text("audit", e == OK ? "ok" : err_code(e))));
 }
 
-enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version, int64_t *ret_version,
-		    struct secret *ret_plain)
+enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version,
+		    int64_t *ret_version, struct secret *ret_plain)
 {
-	const struct sql_credential_open_in in = { .credential_id = *credential, .version = version };
+	const struct sql_credential_open_in in = { .credential_id = *credential,
+						   .version = version };
 	struct sql_credential_open_row row;
 	enum err e;
 

@@ -33,20 +33,26 @@ struct vault_sealed {
 	struct str root_key_id, wrapped; /* absent: the key was destroyed */
 };
 
-enum err vault_seal(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place, struct str plain,
-		    struct buf *out) MUST_CHECK;
-/* One generic ERR_UNREADABLE whatever is wrong with it; ERR_NO_KEY when the root key isn't here. Tells nobody. */
-enum err vault_unseal(struct ctx *cx, const struct vault_sealed *sealed, struct secret *ret_plain) MUST_CHECK;
+enum err vault_seal(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place,
+		    struct str plain, struct buf *out) MUST_CHECK;
+/*
+ * One generic ERR_UNREADABLE whatever is wrong with it; ERR_NO_KEY when the root key isn't here.
+ * Tells nobody.
+ */
+enum err vault_unseal(struct ctx *cx, const struct vault_sealed *sealed,
+		      struct secret *ret_plain) MUST_CHECK;
 /* The same with a key that is plain already, for batches. */
-enum err vault_unseal_with(struct ctx *cx, const struct tenant_key *key, const struct vault_place *place,
-			   struct str ciphertext, struct secret *ret_plain) MUST_CHECK;
+enum err vault_unseal_with(struct ctx *cx, const struct tenant_key *key,
+			   const struct vault_place *place, struct str ciphertext,
+			   struct secret *ret_plain) MUST_CHECK;
 
 /*
- * The plain data of a credential of the scope's tenant: of that version, or of the newest. It is JSON text.
- * ERR_NOT_FOUND when either isn't there. When it can't be opened (ERR_UNREADABLE), an audit row says so: the
- * caller's transaction, which has failed, is rolled back for that, and the row is committed on its own.
+ * The plain data of a credential of the scope's tenant: of that version, or of the newest. It is
+ * JSON text. ERR_NOT_FOUND when either isn't there. When it can't be opened (ERR_UNREADABLE), an
+ * audit row says so: the caller's transaction, which has failed, is rolled back for that, and the
+ * row is committed on its own.
  */
-enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version, int64_t *ret_version,
-		    struct secret *ret_plain) MUST_CHECK;
+enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version,
+		    int64_t *ret_version, struct secret *ret_plain) MUST_CHECK;
 
 #endif

@@ -11,8 +11,8 @@ void tenant_key_done(struct tenant_key *key)
 		secret_done(&key->key);
 }
 
-enum err tenant_key_unwrap(struct ctx *cx, const struct id *tenant, int64_t generation, struct str root_key_id,
-			   struct str wrapped, struct tenant_key *ret_key)
+enum err tenant_key_unwrap(struct ctx *cx, const struct id *tenant, int64_t generation,
+			   struct str root_key_id, struct str wrapped, struct tenant_key *ret_key)
 {
 	const struct root_key *root;
 
@@ -25,7 +25,8 @@ enum err tenant_key_unwrap(struct ctx *cx, const struct id *tenant, int64_t gene
 
 /* A new key and its wrapped form, under the root key that is current now. */
 static enum err new_wrapped(struct ctx *cx, const struct id *tenant, uint32_t generation,
-			    const struct root_key **ret_root, struct tenant_key *ret_key, struct buf *ret_wrapped)
+			    const struct root_key **ret_root, struct tenant_key *ret_key,
+			    struct buf *ret_wrapped)
 {
 	*ret_key = (struct tenant_key){ .generation = generation };
 	TRY(vault_root_to_wrap(cx, ret_root));
@@ -37,7 +38,7 @@ enum err tenant_key_make(struct ctx *cx, uint32_t generation, struct tenant_key 
 {
 	TENANT_KEY_AUTO struct tenant_key key = { 0 };
 	const struct root_key *root;
-	BUF_AUTO struct buf wrapped;
+	BUF_AUTO struct buf wrapped = { 0 };
 
 	buf_init(&wrapped, ENVELOPE_WRAPPED_BYTES);
 	*ret_key = (struct tenant_key){ 0 };
@@ -62,13 +63,15 @@ enum err tenant_key_to_seal(struct ctx *cx, struct tenant_key *ret_key)
 	*ret_key = (struct tenant_key){ 0 };
 	TRY(sql_tenant_key_current(cx->db, &row));
 	if (!str_absent(row.wrapped))
-		return tenant_key_unwrap(cx, &cx->who.tenant, row.generation, row.root_key_id, row.wrapped, ret_key);
+		return tenant_key_unwrap(cx, &cx->who.tenant, row.generation, row.root_key_id,
+					 row.wrapped, ret_key);
 	e = tenant_key_make(cx, (uint32_t)row.generation, ret_key);
 	if (e != ERR_DB_DUPLICATE)
 		return e;
 	/* Another request made it meanwhile; its insert was waited for. */
 	TRY(sql_tenant_key_current(cx->db, &row));
-	return tenant_key_unwrap(cx, &cx->who.tenant, row.generation, row.root_key_id, row.wrapped, ret_key);
+	return tenant_key_unwrap(cx, &cx->who.tenant, row.generation, row.root_key_id, row.wrapped,
+				 ret_key);
 }
 
 /* --- the key of the service itself ------------------------------------------ */
@@ -77,7 +80,7 @@ static enum err make_system_key(struct ctx *cx, uint32_t generation, struct tena
 {
 	TENANT_KEY_AUTO struct tenant_key key = { 0 };
 	const struct root_key *root;
-	BUF_AUTO struct buf wrapped;
+	BUF_AUTO struct buf wrapped = { 0 };
 
 	buf_init(&wrapped, ENVELOPE_WRAPPED_BYTES);
 	TRY(new_wrapped(cx, &ID_NIL, generation, &root, &key, &wrapped));
@@ -98,7 +101,8 @@ static enum err read_newest(struct ctx *cx, struct tenant_key *ret_key)
 	struct sql_system_key_newest_row row;
 
 	TRY(sql_system_key_newest(cx->db, &row));
-	return tenant_key_unwrap(cx, &ID_NIL, row.generation, row.root_key_id, row.wrapped, ret_key);
+	return tenant_key_unwrap(cx, &ID_NIL, row.generation, row.root_key_id, row.wrapped,
+				 ret_key);
 }
 
 /* Two processes may both want to make the first one. */
@@ -122,7 +126,8 @@ static enum err read_or_make(struct db *db, void *arg)
 enum err vault_system_key_newest(struct ctx *cx, uint32_t *ret_generation, struct secret *ret_key)
 {
 	struct making m = { .cx = cx };
-	enum err e = db_in_transaction(cx->db) ? read_or_make(cx->db, &m) : db_run(cx->db, read_or_make, &m);
+	enum err e = db_in_transaction(cx->db) ? read_or_make(cx->db, &m)
+					       : db_run(cx->db, read_or_make, &m);
 
 	if (e != OK)
 		tenant_key_done(&m.key);

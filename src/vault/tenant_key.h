@@ -28,27 +28,34 @@ void tenant_key_done(struct tenant_key *key);
 #define TENANT_KEY_AUTO CLEANUP(tenant_key_done)
 
 /*
- * The key that the scope's tenant writes under from now on; the first use makes it. Needs a transaction: the
- * tenant's row is locked in share mode until it ends, so that a rotation knows when nobody writes under the
- * old key any more. ERR_NOT_FOUND for a tenant that isn't there or is deleted, ERR_NO_KEY, ERR_UNREADABLE.
+ * The key that the scope's tenant writes under from now on; the first use makes it. Needs a
+ * transaction: the tenant's row is locked in share mode until it ends, so that a rotation knows
+ * when nobody writes under the old key any more. ERR_NOT_FOUND for a tenant that isn't there or is
+ * deleted, ERR_NO_KEY, ERR_UNREADABLE.
  */
 enum err tenant_key_to_seal(struct ctx *cx, struct tenant_key *ret_key) MUST_CHECK;
 
 /*
- * A tenant's key out of its row. An absent `wrapped`, that is a key that was destroyed, is ERR_UNREADABLE;
- * ERR_NO_KEY when the root key isn't in the keyring.
+ * A tenant's key out of its row. An absent `wrapped`, that is a key that was destroyed, is
+ * ERR_UNREADABLE; ERR_NO_KEY when the root key isn't in the keyring.
  */
-enum err tenant_key_unwrap(struct ctx *cx, const struct id *tenant, int64_t generation, struct str root_key_id,
-			   struct str wrapped, struct tenant_key *ret_key) MUST_CHECK;
-
-/* A new key of that generation, wrapped for the scope's tenant and inserted. ERR_DB_DUPLICATE when there is one. */
-enum err tenant_key_make(struct ctx *cx, uint32_t generation, struct tenant_key *ret_key) MUST_CHECK;
+enum err tenant_key_unwrap(struct ctx *cx, const struct id *tenant, int64_t generation,
+			   struct str root_key_id, struct str wrapped,
+			   struct tenant_key *ret_key) MUST_CHECK;
 
 /*
- * The key of the service itself (of the nil tenant), for what belongs to no tenant: the audit chain. The
- * newest one is made when there is none. Worker and latchctl only.
+ * A new key of that generation, wrapped for the scope's tenant and inserted. ERR_DB_DUPLICATE when
+ * there is one.
  */
-enum err vault_system_key_newest(struct ctx *cx, uint32_t *ret_generation, struct secret *ret_key) MUST_CHECK;
+enum err tenant_key_make(struct ctx *cx, uint32_t generation,
+			 struct tenant_key *ret_key) MUST_CHECK;
+
+/*
+ * The key of the service itself (of the nil tenant), for what belongs to no tenant: the audit
+ * chain. The newest one is made when there is none. Worker and latchctl only.
+ */
+enum err vault_system_key_newest(struct ctx *cx, uint32_t *ret_generation,
+				 struct secret *ret_key) MUST_CHECK;
 /* That of a generation; `arg` is the struct ctx: an audit_key_of. */
 enum err vault_system_key(void *arg, uint32_t generation, struct secret *ret_key) MUST_CHECK;
 

@@ -13,8 +13,13 @@ enum { REQUIRED = 1, SECRET = 2 };
 static const struct vault_member MEMBERS[] = {
 #define CREDENTIAL_TYPE(name, text)
 #define CREDENTIAL_MEMBER(type, name, flags, kind, most, words)                                    \
-	{ CREDENTIAL_##type, name, ((flags)&REQUIRED) != 0, ((flags)&SECRET) != 0, MEMBER_##kind, \
-	  most, words },
+	{ CREDENTIAL_##type,                                                                       \
+	  name,                                                                                    \
+	  ((flags)&REQUIRED) != 0,                                                                 \
+	  ((flags)&SECRET) != 0,                                                                   \
+	  MEMBER_##kind,                                                                           \
+	  most,                                                                                    \
+	  words },
 #include "vault/credential_types.def"
 #undef CREDENTIAL_TYPE
 #undef CREDENTIAL_MEMBER

@@ -3,7 +3,7 @@
  *
  *	rotation_floor fill|rotate DATABASE_SOCKET USER DATABASE SELECT UPDATE
  *
- * SELECT  takes an id and a number, the row after which it goes on, and gives (id, number, sealed)
+ * SELECT  takes the id after which it goes on, and gives (id, number, sealed)
  * UPDATE  takes (sealed, the new key's name, id, number)
  *
  * Rows are taken in transactions as large as those of the product's rotation. `fill` replaces what is
@@ -115,14 +115,13 @@ static void set_sealed(MYSQL_BIND *bind, struct row *row)
 
 static void select_batch(MYSQL_STMT *select, struct row *after, struct row *row)
 {
-	MYSQL_BIND in[2], out[3];
+	MYSQL_BIND in, out[3];
 
-	set_id(&in[0], after);
-	set_number(&in[1], &after->number);
+	set_id(&in, after);
 	set_id(&out[0], row);
 	set_number(&out[1], &row->number);
 	set_sealed(&out[2], row);
-	if (mysql_stmt_bind_param(select, in) || mysql_stmt_execute(select) || mysql_stmt_bind_result(select, out) ||
+	if (mysql_stmt_bind_param(select, &in) || mysql_stmt_execute(select) || mysql_stmt_bind_result(select, out) ||
 	    mysql_stmt_store_result(select))
 		die("SELECT", mysql_stmt_error(select));
 }
@@ -147,7 +146,6 @@ static long walk(MYSQL_STMT *select, MYSQL_STMT *update, bool fill)
 	int64_t under = time(NULL); /* another name than the last run's */
 	long total = 0, rows;
 
-	after.number = -1;
 	do {
 		rows = 0;
 		run("START TRANSACTION");
@@ -160,7 +158,6 @@ static long walk(MYSQL_STMT *select, MYSQL_STMT *update, bool fill)
 			seal_row(&row);
 			update_row(update, &under, &row);
 			memcpy(after.id, row.id, ID_BYTES);
-			after.number = row.number;
 			rows++;
 		}
 		mysql_stmt_free_result(select);
@@ -194,7 +191,7 @@ int main(int argc, char **argv)
 	run("SET SESSION tx_isolation = 'READ-COMMITTED'");
 	set_key();
 	began = seconds_now();
-	rows = walk(prepare(argv[5], 2), prepare(argv[6], 4), fill);
+	rows = walk(prepare(argv[5], 1), prepare(argv[6], 4), fill);
 	printf("{\"rows\": %ld, \"seconds\": %.3f}\n", rows, seconds_now() - began);
 	mysql_close(mysql);
 	return EXIT_SUCCESS;

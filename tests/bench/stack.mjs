@@ -186,8 +186,8 @@ export class Stack {
         this.environment.LATCHWORK_DB_SOCKET, user, "latchwork_floor"], { stdio: ["ignore", "inherit", "inherit"] }));
     this.#floorNginx();
     for (const way of ["polling", "single"])
-      await eventually(`the floor answers (${way})`, async () =>
-        (await request(this.url, { path: `/floor/${way}`, ca: this.ca })).bytes.length === 1024);
+      await eventually(`the floor answers (${way})`, () => request(this.url, { path: `/floor/${way}`, ca: this.ca })
+        .then((answer) => answer.bytes.length === 1024, () => false)); // nginx may close what the reload found
   }
 
   // --- starting the front ----------------------------------------------------------

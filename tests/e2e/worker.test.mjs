@@ -1,5 +1,8 @@
 // What happens without anybody asking: sealing, keys of issuers, the end of what is over. And that it keeps happening.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import crypto from "node:crypto";
+import fs from "node:fs";
 import { after, before, test } from "node:test";
 import { eventually, startInstance } from "./lib/instance.mjs";
 import { OidcIssuer } from "./lib/oidc_issuer.mjs";
@@ -9,9 +12,10 @@ let lw, issuer, unlisted;
 before(async () => {
   issuer = await new OidcIssuer().start();
   unlisted = await new OidcIssuer().start();
-  const section = ({ url }, name) => `[issuer ${name}]\nissuer = ${url}\naudience = latchwork\njwks_url = ${url}/jwks\n`;
+  const section = ({ url, port }, name) =>
+    `[issuer ${name}]\nissuer = ${url}\naudience = latchwork\njwks_url = https://localhost:${port}/jwks\n`;
   lw = await startInstance({
-    conf: `[egress]\nallow_hosts = 127.0.0.1:${issuer.port}\nca_file = ${issuer.ca}\n` +
+    conf: `[egress]\nallow_hosts = localhost:${issuer.port}\nca_file = ${issuer.ca}\n` +
       section(issuer, "listed") + section(unlisted, "unlisted"),
   });
 });
@@ -123,31 +127,44 @@ test("a deleted credential is destroyed when its retention time is over, and not
   assert.equal(count("SELECT COUNT(*) FROM audit WHERE action = 'credential.purge' AND actor_kind = 'system'"), 1);
 });
 
-test("sessions, tokens, links, idempotency keys and counts of failed logins don't pile up", async () => {
-  const tables = {
-    session: "INSERT INTO session (session_id, user_id, tenant_id, role, address, created_at, last_used_at, expires_at) VALUES (@b, @b, @b, 'owner', '::1', 1, 1, @t)",
-    refresh_token: "INSERT INTO refresh_token (token_hash, session_id, created_at, expires_at) VALUES (@h, @b, 1, @t)",
-    one_time_token: "INSERT INTO one_time_token (token_hash, purpose, user_id, created_at, expires_at) VALUES (@h, 'reset', @b, 1, @t)",
-    idempotency: "INSERT INTO idempotency (key_hash, request_hash, status, created_at) VALUES (@h, @h, 200, @t)",
-    login_throttle: "INSERT INTO login_throttle (subject_hash, failures, window_started_at, blocked_until) VALUES (@h, 1, @t, 1)",
-    mail: "INSERT INTO mail (mail_id, kind, recipient, payload, created_at) VALUES (CONCAT(UNHEX(LPAD(HEX(@t), 12, '0')), LEFT(@b, 10)), 'reset', 'a@b', '', @t)",
-  };
-  const marked = (table) => count(`SELECT COUNT(*) FROM ${table} WHERE ${
-    { session: "address = '::1'", mail: "recipient = 'a@b'" }[table] ?? `${{
-      refresh_token: "token_hash", one_time_token: "token_hash", idempotency: "key_hash", login_throttle: "subject_hash",
-    }[table]} LIKE 'marked%'`}`);
-  for (const [table, insert] of Object.entries(tables)) {
-    for (const [n, age] of [[1, "31 * 86400000 + 1000"], [2, "60000"]])
-      lw.sql(`SET @b = CONCAT('marked', '${n}', 'xxxxxxxxx'), @h = RPAD(@b, 32, 'y'), @t = FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000) - ${age}; ${insert};`);
+/** A row of each kind: its table, the statement that makes one whose time was @t, and how the test's own are found. */
+const ROWS = {
+  session: ["(session_id, user_id, tenant_id, role, address, created_at, last_used_at, expires_at) VALUES (@id, @id, @id, 'owner', '192.0.2.9', 1, 1, @t)",
+    "address = '192.0.2.9'"],
+  refresh_token: ["(token_hash, session_id, created_at, expires_at) VALUES (@hash, @id, 1, @t)", "token_hash LIKE 'marked%'"],
+  one_time_token: ["(token_hash, purpose, user_id, created_at, expires_at) VALUES (@hash, 'reset', @id, 1, @t)", "token_hash LIKE 'marked%'"],
+  idempotency: ["(key_hash, request_hash, status, created_at) VALUES (@hash, @hash, 200, @t)", "key_hash LIKE 'marked%'"],
+  login_throttle: ["(subject_hash, failures, window_started_at, blocked_until) VALUES (@hash, 1, @t, 1)", "subject_hash LIKE 'marked%'"],
+  mail: ["(mail_id, kind, recipient, payload, created_at) VALUES (CONCAT(UNHEX(LPAD(HEX(@t), 12, '0')), LEFT(@id, 10)), 'reset', 'marked', '', @t)",
+    "recipient = 'marked'"],
+};
+
+test("sessions, tokens, links, idempotency keys, counts of failed logins and mails don't pile up", async () => {
+  const marked = (table) => count(`SELECT COUNT(*) FROM ${table} WHERE ${ROWS[table][1]}`);
+  const aged = { old: 31 * 86400000 + 1000, young: 60000 };
+  for (const [table, [insert]] of Object.entries(ROWS)) {
+    for (const [name, ms] of Object.entries(aged))
+      lw.sql(`SET @id = RPAD('marked ${name}', 16, '.'); SET @hash = RPAD(@id, 32, '.'); SET @t = ${Date.now() - ms}; INSERT INTO ${table} ${insert}`);
     assert.equal(marked(table), 2, table);
   }
   await reload();
-  for (const table of Object.keys(tables))
+  for (const table of Object.keys(ROWS))
     await eventually(`the old row of ${table} is gone`, () => marked(table) === 1);
 });
 
+test("a worker with another root key does not start, and names the key that it wants", () => {
+  const keys = lw.at("other-keys"), [[wanted]] = lw.sql("SELECT root_key_id FROM root_key WHERE purpose = 'vault'");
+  fs.mkdirSync(keys, { mode: 0o700 });
+  fs.writeFileSync(`${keys}/v20200101.key`, crypto.randomBytes(32), { mode: 0o400 });
+  fs.writeFileSync(`${keys}/current`, "v20200101\n", { mode: 0o400 });
+  const { status, stderr } = spawnSync(`${lw.program}/sbin/latch-worker`, ["--config", lw.conf],
+    { env: { LATCHWORK_KEYS_VAULT_DIR: keys, LATCHWORK_WORKER_PIDFILE: lw.at("other.pid") }, encoding: "utf8", timeout: 20000 });
+  assert.equal(status, 1, stderr);
+  assert.ok(stderr.includes(wanted), stderr);
+});
+
 test("a configuration that can't be read leaves the worker at work", async () => {
-  const failed = lines("the reload failed").length, pid = await lw.pid("worker"), fs = await import("node:fs");
+  const failed = lines("the reload failed").length, pid = await lw.pid("worker");
   const conf = fs.readFileSync(lw.conf, "utf8");
   fs.writeFileSync(lw.conf, `${conf}\n[egress]\nports = none\n`);
   process.kill(pid, "SIGHUP");

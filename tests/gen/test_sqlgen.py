@@ -276,6 +276,21 @@ class Refusals(unittest.TestCase):
         self.refused(statement("SELECT tenant_id FROM session WHERE session_id = 'x';", "one", "out tenant_id:id",
                                "global a reason", "binds"), ":binds needs")
 
+    # --- sessions
+    def test_a_row_proves_that_the_session_is_live(self):
+        where = "FROM v_note WHERE tenant_id = :tenant AND"
+        joined = ":live must be one of the parts"
+        self.accepted(statement(f"SELECT title {where} :live;", "many", "out title:text(100)"))
+        self.accepted(statement(f"SELECT title, COUNT(*) AS n {where} :live GROUP BY title;", "many",
+                                "out title:text(100) n:int"))
+        self.accepted(statement("UPDATE v_note SET pinned = 1 WHERE tenant_id = :tenant AND :live;", "exec"))
+        self.refused(statement(f"SELECT title {where} (pinned OR :live);", "many", "out title:text(100)"), joined)
+        self.refused(statement(f"SELECT title {where} NOT :live;", "many", "out title:text(100)"), joined)
+        self.refused(statement(f"SELECT :live AS title {where} 1;", "many", "out title:bool"), joined)
+        self.refused(statement(f"SELECT title {where} :live UNION SELECT title {where} 1;", "many",
+                               "out title:text(100)"), joined)
+        self.refused(statement(f"SELECT COUNT(*) AS n {where} :live;", "one", "out n:int"), "an aggregate without GROUP BY")
+
     # --- the rest of the directory
     def test_migrations_are_numbered_once(self):
         self.directory.write("migrations/0001_again.sql", "CREATE TABLE again (a INT);")

@@ -95,7 +95,7 @@ static void run(struct test_pool *pool, enum worker_mode mode, unsigned workers,
 	struct listen_options listen_options = { .path = pool->path };
 	struct pool_options options = { .listener = &listener,
 					.workers = workers,
-					.drain_ms = 3000,
+					.drain_ms = 2000,
 					.pidfile = pool->pidfile,
 					.watch_fd = -1,
 					.reload = reload };

@@ -26,7 +26,9 @@ static const struct migrate_account ACCOUNTS[] = {
 /* --- the server ---------------------------------------------------------- */
 static struct db *connect_as(const char *user)
 {
-	const struct db_options options = { .socket = server.socket, .user = user, .database = "latchwork" };
+	const struct db_options options = { .socket = server.socket,
+					    .user = user,
+					    .database = "latchwork" };
 	struct db *db;
 
 	assert_ok(db_new(&options, &db));
@@ -175,8 +177,8 @@ static void make_request(struct client *client, const char *method)
 	size_t n = 0;
 
 	if (client->access[0]) {
-		snprintf(client->authorization, sizeof(client->authorization), "HTTP_AUTHORIZATION=Bearer %s",
-			 client->access);
+		snprintf(client->authorization, sizeof(client->authorization),
+			 "HTTP_AUTHORIZATION=Bearer %s", client->access);
 		client->params[n++] = client->authorization;
 	}
 	for (size_t i = 0; i < CLIENT_HEADERS; i++)
@@ -247,7 +249,8 @@ enum err client_end(struct client *client, enum err e)
 
 enum err client_end_read(struct client *client, enum err e)
 {
-	if (client->cx.who.who != WHO_NOBODY && !client->cx.who.live && !db_live_confirmed(client->cx.db)) {
+	if (client->cx.who.who != WHO_NOBODY && !client->cx.who.live &&
+	    !db_live_confirmed(client->cx.db)) {
 		enum err confirmed = identity_confirm_live(&client->cx);
 
 		if (confirmed != OK)
@@ -332,7 +335,8 @@ void mailed_token(struct client *client, const char *recipient, char ret_token[1
 		if (found || !str_eq(row.recipient, str_of(recipient)))
 			continue;
 		found = true;
-		assert_ok(mail_open(client->cx.front_keys, &row.mail_id, row.recipient, row.payload, &json));
+		assert_ok(mail_open(client->cx.front_keys, &row.mail_id, row.recipient, row.payload,
+				    &json));
 		assert_ok(json_read(client->cx.arena, secret_str(&json), &mail, NULL));
 		link = json_member_text(mail, "link");
 		str_cut(&link, '=');

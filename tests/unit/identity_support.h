@@ -1,4 +1,7 @@
-/* A server with the real schema and grants, root keys on disk, and clients that call operations as the pipeline does. */
+/*
+ * A server with the real schema and grants, root keys on disk, and clients that call operations as
+ * the pipeline does.
+ */
 #ifndef LW_TESTS_IDENTITY_SUPPORT_H
 #define LW_TESTS_IDENTITY_SUPPORT_H
 

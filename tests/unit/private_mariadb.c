@@ -1,12 +1,13 @@
 #include "private_mariadb.h"
 
+#include <grp.h>
 #include <mariadb/mysql.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +20,8 @@ static void die(const char *what, const char *why)
 
 static bool is_installed(const char *program)
 {
-	static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin" };
+	static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/usr/local/sbin",
+						   "/usr/local/bin" };
 	char path[128];
 
 	for (size_t i = 0; i < 4; i++) {
@@ -30,8 +32,25 @@ static bool is_installed(const char *program)
 	return false;
 }
 
-/* A child that runs `argv` with its output in the server's directory. */
-static pid_t start(const struct private_mariadb *server, const char *const *argv)
+/* The account that the package made: mariadbd refuses to run as root. NULL when we aren't root. */
+static const struct passwd *server_account(void)
+{
+	return geteuid() == 0 ? getpwnam("mysql") : NULL;
+}
+
+static void become(const struct passwd *account)
+{
+	if (account &&
+	    (setgroups(1, &account->pw_gid) || setgid(account->pw_gid) || setuid(account->pw_uid)))
+		_exit(96);
+}
+
+/*
+ * A child that runs `argv` with its output in the server's directory, and ends when the test does,
+ * however that ends. (So the account is changed here: mariadbd's own --user would undo it.)
+ */
+static pid_t start(const struct private_mariadb *server, const struct passwd *account,
+		   const char *const *argv)
 {
 	char log[96];
 	pid_t pid;
@@ -46,6 +65,8 @@ static pid_t start(const struct private_mariadb *server, const char *const *argv
 		putenv(path);
 		if (!freopen(log, "a", stdout) || dup2(fileno(stdout), 2) < 0)
 			_exit(98);
+		become(account);
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		execvp(argv[0], (char *const *)(unsigned long)argv);
 		_exit(97);
 	}
@@ -64,46 +85,62 @@ static MYSQL *open_root(const struct private_mariadb *server, const char *databa
 {
 	MYSQL *mysql = mysql_init(NULL);
 
-	if (mysql && mysql_real_connect(mysql, NULL, "root", "", database, 0, server->socket, CLIENT_MULTI_STATEMENTS))
+	if (mysql && mysql_real_connect(mysql, NULL, "root", "", database, 0, server->socket,
+					CLIENT_MULTI_STATEMENTS))
 		return mysql;
 	mysql_close(mysql);
 	return NULL;
 }
 
-/* mariadbd refuses to run as root: then it runs as the account that the package made. */
-static const char *server_user(const struct private_mariadb *server)
-{
-	const struct passwd *account = geteuid() == 0 ? getpwnam("mysql") : NULL;
+/* A test that gives up half-way leaves no server and no data behind. */
+static struct private_mariadb *running;
+static pid_t owner;
 
-	if (account && chown(server->directory, account->pw_uid, account->pw_gid) == 0)
-		return "--user=mysql";
-	return "--skip-name-resolve";
+static void stop_at_exit(void)
+{
+	if (running && getpid() == owner)
+		private_mariadb_stop(running);
+}
+
+static void make_directory(struct private_mariadb *server)
+{
+	const struct passwd *account = server_account();
+
+	if (!mkdtemp(server->directory))
+		die("mkdtemp", "failed");
+	if (account && chown(server->directory, account->pw_uid, account->pw_gid) != 0)
+		die("chown", server->directory);
 }
 
 bool private_mariadb_start(struct private_mariadb *server)
 {
 	char data[96], socket[96], tmp[96];
 	struct timespec pause = { 0, 50 * 1000000 };
-	const char *user;
 	MYSQL *mysql = NULL;
 
 	*server = (struct private_mariadb){ .directory = "/tmp/lw-test-XXXXXX" };
 	if (!is_installed("mariadbd") || !is_installed("mariadb-install-db"))
 		return false;
-	if (!mkdtemp(server->directory))
-		die("mkdtemp", "failed");
-	user = server_user(server);
+	make_directory(server);
 	snprintf(server->socket, sizeof(server->socket), "%s/socket", server->directory);
 	snprintf(data, sizeof(data), "--datadir=%s/data", server->directory);
 	snprintf(tmp, sizeof(tmp), "--tmpdir=%s", server->directory);
 	snprintf(socket, sizeof(socket), "--socket=%s", server->socket);
-	wait_for(start(server, (const char *const[]){ "mariadb-install-db", "--no-defaults", user, data, "--skip-test-db",
-						      "--auth-root-authentication-method=normal", NULL }),
+	wait_for(start(server, server_account(),
+		       (const char *const[]){ "mariadb-install-db", "--no-defaults", data,
+					      "--skip-test-db",
+					      "--auth-root-authentication-method=normal", NULL }),
 		 "mariadb-install-db");
-	server->pid = start(server, (const char *const[]){ "mariadbd", "--no-defaults", user, data, socket, tmp,
-							   "--skip-networking", "--innodb-buffer-pool-size=32M",
-							   "--innodb-log-file-size=16M", "--max-allowed-packet=32M",
-							   "--innodb-flush-log-at-trx-commit=0", NULL });
+	server->pid = start(
+		server, server_account(),
+		(const char *const[]){ "mariadbd", "--no-defaults", data, socket, tmp,
+				       "--skip-networking", "--innodb-buffer-pool-size=32M",
+				       "--innodb-log-file-size=16M", "--max-allowed-packet=32M",
+				       "--innodb-flush-log-at-trx-commit=0", NULL });
+	if (!running)
+		atexit(stop_at_exit);
+	running = server;
+	owner = getpid();
 	for (int i = 0; i < 1200 && !mysql; i++) {
 		nanosleep(&pause, NULL);
 		mysql = open_root(server, NULL);
@@ -124,10 +161,11 @@ void private_mariadb_stop(struct private_mariadb *server)
 	kill(server->pid, SIGTERM);
 	waitpid(server->pid, &status, 0);
 	server->pid = 0;
-	wait_for(start(server, argv), "rm");
+	wait_for(start(server, NULL, argv), "rm");
 }
 
-void private_mariadb_run(const struct private_mariadb *server, const char *database, const char *sql)
+void private_mariadb_run(const struct private_mariadb *server, const char *database,
+			 const char *sql)
 {
 	MYSQL *mysql = open_root(server, database);
 	int more;
@@ -144,7 +182,8 @@ void private_mariadb_run(const struct private_mariadb *server, const char *datab
 	mysql_close(mysql);
 }
 
-void private_mariadb_run_file(const struct private_mariadb *server, const char *database, const char *path)
+void private_mariadb_run_file(const struct private_mariadb *server, const char *database,
+			      const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char *sql;
@@ -161,7 +200,8 @@ void private_mariadb_run_file(const struct private_mariadb *server, const char *
 	free(sql);
 }
 
-long private_mariadb_number(const struct private_mariadb *server, const char *database, const char *sql)
+long private_mariadb_number(const struct private_mariadb *server, const char *database,
+			    const char *sql)
 {
 	MYSQL *mysql = open_root(server, database);
 	MYSQL_RES *result;

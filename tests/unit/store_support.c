@@ -5,7 +5,7 @@
 
 struct private_mariadb server;
 
-static void run_fixture(const char *name)
+void run_fixture(const char *name)
 {
 	const char *source = getenv("top_srcdir");
 	char path[512];
@@ -21,7 +21,9 @@ int start_server(void **state)
 		fprintf(stderr, "no mariadbd here: skipped\n");
 		exit(77);
 	}
-	private_mariadb_run(&server, NULL, "CREATE DATABASE fixture CHARACTER SET utf8mb4; CREATE USER front@localhost;");
+	private_mariadb_run(
+		&server, NULL,
+		"CREATE DATABASE fixture CHARACTER SET utf8mb4; CREATE USER front@localhost;");
 	run_fixture("migrations/0001_note.sql");
 	run_fixture("views.sql");
 	/* What grants.sql says for the front. */
@@ -48,7 +50,9 @@ void enter(struct db *db, const struct id *tenant)
 
 struct db *open_front(const struct id *tenant)
 {
-	struct db_options options = { .socket = server.socket, .user = "front", .database = "fixture" };
+	struct db_options options = { .socket = server.socket,
+				      .user = "front",
+				      .database = "fixture" };
 	struct db *db;
 
 	assert_ok(db_new(&options, &db));
@@ -82,7 +86,9 @@ void kill_connection(struct db *db)
 
 	snprintf(sql, sizeof(sql), "KILL CONNECTION %lld", (long long)number);
 	private_mariadb_run(&server, NULL, sql);
-	snprintf(sql, sizeof(sql), "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %lld", (long long)number);
+	snprintf(sql, sizeof(sql),
+		 "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %lld",
+		 (long long)number);
 	while (private_mariadb_number(&server, NULL, sql) > 0)
 		nanosleep(&pause, NULL);
 }

@@ -1,4 +1,7 @@
-/* A server with the schema of tests/gen/fixtures/sql, and connections of the front's account to it. */
+/*
+ * A server with the schema of tests/gen/fixtures/sql, and connections of the front's account to
+ * it.
+ */
 #ifndef LW_TESTS_STORE_SUPPORT_H
 #define LW_TESTS_STORE_SUPPORT_H
 
@@ -33,6 +36,9 @@ static const struct id TENANT_B = { { 0xbb, 2 } };
 /* Group setup and teardown. Without a mariadbd the program ends as skipped. */
 int start_server(void **state);
 int stop_server(void **state);
+
+/* Runs a file of tests/gen/fixtures/sql as root. */
+void run_fixture(const char *name);
 
 /* A connection of the front's account, in the scope of the tenant. */
 struct db *open_front(const struct id *tenant);

@@ -127,6 +127,34 @@ static void signatures_of_other_libraries_verify(void **state)
 	secret_done(&sha1);
 }
 
+static void a_zero_in_front_of_a_number_makes_no_second_signature(void **state)
+{
+	struct pubkey *rsa = key_of_pem(RFC7515_RSA_PUBLIC);
+	struct pubkey *p256 =
+		key_of_pem("-----BEGIN PUBLIC KEY-----\n"
+			   "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE/ehzAd0NTyOX0ZFMQTsRzOPeVNx0\n"
+			   "x+cmVRV6FqRFMuOZKbc8flrg9PugY5+xMdfbCTq/az/N3qB72VUhpGtSgw==\n"
+			   "-----END PUBLIC KEY-----\n");
+	/* The signature of "hello" above, with one more zero before its r. */
+	struct secret der = secret_of_hex(
+		"304702220000d155590c01cef4ff1a416aca500d1e9d081eaaa6ac75d52bf595dbfa3ab212bd"
+		"022100e0a964fa1cb8f47d3fc74d0108e0cbef82c23fbfdaa46b6c49255823ba31471e");
+	BUF_AUTO struct buf signature = { 0 };
+	struct str message;
+
+	(void)state;
+	buf_init(&signature, 1000);
+	buf_add_char(&signature, '\0');
+	take_apart(RFC7515_RS256, &message, &signature);
+	assert_false(pubkey_verify(rsa, SIGNATURE_RSA_SHA256, message, buf_str(&signature)));
+	assert_true(pubkey_verify(rsa, SIGNATURE_RSA_SHA256, message,
+				  str_slice(buf_str(&signature), 1, signature.n)));
+	assert_false(pubkey_verify(p256, SIGNATURE_P256_DER, STR("hello"), secret_str(&der)));
+	secret_done(&der);
+	pubkey_free(rsa);
+	pubkey_free(p256);
+}
+
 static void weak_and_foreign_keys_are_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -177,6 +205,13 @@ static void a_damaged_der_never_crashes_the_reader(void **state)
 		assert_int_equal(pubkey_from_der(secret_str(&cut), &key), ERR_BAD_INPUT);
 		secret_done(&cut);
 	}
+	/* One element more in the sequence, and one behind it. */
+	buf_add(&der, "\5\0", 2);
+	assert_int_equal(pubkey_from_der(buf_str(&der), &key), ERR_BAD_INPUT);
+	der.p[1] += 2;
+	assert_int_equal(pubkey_from_der(buf_str(&der), &key), ERR_BAD_INPUT);
+	der.p[1] -= 2;
+	der.n -= 2;
 	for (size_t bit = 0; bit < der.n * 8; bit++) {
 		der.p[bit / 8] ^= (char)(1 << bit % 8);
 		assert_int_equal(pubkey_from_der(buf_str(&der), &key), ERR_BAD_INPUT);
@@ -262,6 +297,7 @@ int main(void)
 		cmocka_unit_test(p256_is_rfc_7515),
 		cmocka_unit_test(ed25519_is_rfc_8032),
 		cmocka_unit_test(signatures_of_other_libraries_verify),
+		cmocka_unit_test(a_zero_in_front_of_a_number_makes_no_second_signature),
 		cmocka_unit_test(weak_and_foreign_keys_are_refused),
 		cmocka_unit_test(a_damaged_der_never_crashes_the_reader),
 		cmocka_unit_test(json_web_keys_are_the_same_keys),

@@ -64,6 +64,11 @@ static void other_texts_are_no_api_tokens(void **state)
 	assert_int_equal(api_token_new(&id, &text, hash), OK);
 	for (size_t n = 0; n < text.n; n++)
 		assert_false(api_token_parse(str_slice(secret_str(&text), 0, n), &id, hash));
+	BUF_AUTO struct buf longer = { 0 };
+	buf_init(&longer, 200);
+	buf_add_str(&longer, secret_str(&text));
+	buf_add_char(&longer, 'A');
+	assert_false(api_token_parse(buf_str(&longer), &id, hash));
 	/* No place takes any character: '!' is in none of the alphabets. */
 	for (size_t i = 0; i < text.n; i++) {
 		uint8_t was = text.p[i];
@@ -195,6 +200,37 @@ static void no_changed_character_of_a_fernet_token_opens(void **state)
 	}
 }
 
+/* Whoever has the key could sign one of another version: its layout would be another too. */
+static void fernet_refuses_another_version_even_when_it_is_signed(void **state)
+{
+	BUF_AUTO struct buf bytes = { 0 };
+	BUF_AUTO struct buf token = { 0 };
+	struct secret key, signing, plain;
+	size_t n;
+
+	(void)state;
+	buf_init(&bytes, 200);
+	buf_init(&token, 200);
+	assert_int_equal(fernet_key_parse(STR(SPEC_SECRET), &key), OK);
+	signing = (struct secret){ key.p, 16 };
+	assert_int_equal(
+		base64url_decode(&bytes, str_slice(STR(SPEC_TOKEN), 0, sizeof(SPEC_TOKEN) - 1 - 2)),
+		OK);
+	n = bytes.n - SHA256_BYTES;
+	for (int version = 0x80; version <= 0x81; version++) {
+		bytes.p[0] = (char)version;
+		hmac_sha256_of(&signing, BYTES(str_slice(buf_str(&bytes), 0, n)),
+			       (uint8_t *)bytes.p + n);
+		buf_clear(&token);
+		base64url_encode(&token, buf_str(&bytes));
+		buf_add_c(&token, "==");
+		assert_int_equal(fernet_open(&key, buf_str(&token), 0, 0, &plain),
+				 version == 0x80 ? OK : ERR_UNREADABLE);
+		secret_done(&plain);
+	}
+	secret_done(&key);
+}
+
 static void fernet_keys_are_32_bytes_of_base64url(void **state)
 {
 	struct secret key;
@@ -241,6 +277,7 @@ int main(void)
 		cmocka_unit_test(fernet_keeps_the_time_to_live),
 		cmocka_unit_test(fernet_refuses_the_specification_s_bad_tokens),
 		cmocka_unit_test(no_changed_character_of_a_fernet_token_opens),
+		cmocka_unit_test(fernet_refuses_another_version_even_when_it_is_signed),
 		cmocka_unit_test(fernet_keys_are_32_bytes_of_base64url),
 		cmocka_unit_test(a_key_derived_as_in_the_python_recipe_opens_its_tokens),
 	};

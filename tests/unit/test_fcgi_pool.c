@@ -151,6 +151,36 @@ static void no_post_is_lost_while_the_pool_reloads_again_and_again(void **state)
 	pool_stop(&pool);
 }
 
+/* Asks on ever new connections, without a pause. */
+static void knock_for_ever(void)
+{
+	for (;;)
+		(void)pool_asks(&pool, "/pid");
+}
+
+static void old_workers_leave_even_when_there_is_always_another_request(void **state)
+{
+	(void)state;
+	enum { CLIENTS = 4 };
+	pid_t client[CLIENTS];
+
+	pool_start(&pool, WORKER_SINGLE, 1, 0, NULL);
+	long before = pool_asks(&pool, "/pid");
+	for (int i = 0; i < CLIENTS; i++)
+		if ((client[i] = fork()) == 0)
+			knock_for_ever();
+	kill(pool.pid, SIGHUP);
+	assert_true(pool_comes_to(&pool, "/version", 1));
+	for (int i = 0; i < 1000 && kill((pid_t)before, 0) == 0; i++)
+		poll(NULL, 0, 10);
+	assert_int_equal(kill((pid_t)before, 0), -1);
+	for (int i = 0; i < CLIENTS; i++) {
+		kill(client[i], SIGKILL);
+		waitpid(client[i], NULL, 0);
+	}
+	pool_stop(&pool);
+}
+
 static void a_reload_that_fails_leaves_the_old_workers(void **state)
 {
 	(void)state;
@@ -263,6 +293,7 @@ static void workers_do_not_outlive_their_master(void **state)
 	(void)state;
 	long worker;
 	struct stat st;
+	int fd = -1;
 
 	pool_start(&pool, WORKER_POLLING, 1, 0, NULL);
 	assert_int_equal(lstat(pool.pidfile, &st), 0);
@@ -270,9 +301,11 @@ static void workers_do_not_outlive_their_master(void **state)
 	kill(pool.pid, SIGKILL);
 	assert_int_equal(pool_wait(&pool), 128 + SIGKILL);
 	/* Reparented: it is there until its new parent has buried it, but nobody listens any more. */
-	for (int i = 0; i < 1000 && client_connect(pool.path) >= 0; i++)
+	for (int i = 0; i < 1000 && (fd = client_connect(pool.path)) >= 0; i++) {
+		close(fd);
 		poll(NULL, 0, 10);
-	assert_int_equal(client_connect(pool.path), -1);
+	}
+	assert_int_equal(fd, -1);
 	assert_true(worker > 0);
 	unlink(pool.path);
 	unlink(pool.pidfile);
@@ -308,6 +341,7 @@ int main(void)
 		cmocka_unit_test(a_crash_in_one_request_costs_only_that_request),
 		cmocka_unit_test(a_reload_moves_kept_connections_to_new_workers_unnoticed),
 		cmocka_unit_test(no_post_is_lost_while_the_pool_reloads_again_and_again),
+		cmocka_unit_test(old_workers_leave_even_when_there_is_always_another_request),
 		cmocka_unit_test(a_reload_that_fails_leaves_the_old_workers),
 		cmocka_unit_test(a_recycled_worker_passes_its_connections_on),
 		cmocka_unit_test(a_stop_answers_what_was_sent_before_it),

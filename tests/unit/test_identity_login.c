@@ -1,7 +1,4 @@
 /* Making accounts and signing in. */
-#include "base/random.h"
-#include "crypt/password.h"
-#include "identity/admin.h"
 #include "identity_support.h"
 
 static void someone_registers_and_owns_a_new_tenant(void **state)
@@ -16,7 +13,10 @@ static void someone_registers_and_owns_a_new_tenant(void **state)
 	assert_str(answered(client, "token_type"), "Bearer");
 	assert_int_equal(strncmp(client->refresh, "lwr_", 4), 0);
 	assert_ok(sign_in(client, " ADA@example.TEST ", PASSWORD));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM user WHERE password_hash LIKE '$argon2id$v=19$m=8192,t=1,p=1$%'"), 1);
+	assert_int_equal(
+		number_of(
+			"SELECT COUNT(*) FROM user WHERE password_hash LIKE '$argon2id$v=19$m=8192,t=1,p=1$%'"),
+		1);
 	client_close(client);
 }
 
@@ -26,22 +26,26 @@ static void an_address_is_registered_once_whatever_its_case(void **state)
 
 	(void)state;
 	client->access[0] = '\0';
-	assert_int_equal(CALL(client, auth_register, .email = STR(" ADA@example.test"), .password = STR(PASSWORD)),
+	assert_int_equal(CALL(client, auth_register, .email = STR(" ADA@example.test"),
+			      .password = STR(PASSWORD)),
 			 ERR_EMAIL_TAKEN);
 	/* A collation that folds accents would take this for the same person. */
-	assert_ok(CALL(client, auth_register, .email = STR("ad\303\241@example.test"), .password = STR(PASSWORD)));
+	assert_ok(CALL(client, auth_register, .email = STR("ad\303\241@example.test"),
+		       .password = STR(PASSWORD)));
 	assert_int_equal(number_of("SELECT COUNT(*) FROM tenant"), 2);
 	client_close(client);
 }
 
 static void a_common_password_or_the_own_address_is_refused(void **state)
 {
-	static const char *const bad[] = { "password123", "PassWord123", "Eve@example.test", "iloveyou" };
+	static const char *const bad[] = { "password123", "PassWord123", "Eve@example.test",
+					   "iloveyou" };
 	struct client *client = client_open("vault");
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(CALL(client, auth_register, .email = STR("eve@example.test"), .password = str_of(bad[i])),
+		assert_int_equal(CALL(client, auth_register, .email = STR("eve@example.test"),
+				      .password = str_of(bad[i])),
 				 ERR_BAD_INPUT);
 	assert_int_equal(number_of("SELECT COUNT(*) FROM user"), 0);
 	client_close(client);
@@ -49,14 +53,16 @@ static void a_common_password_or_the_own_address_is_refused(void **state)
 
 static void a_password_counts_beyond_its_72nd_byte(void **state)
 {
-	static const char base[] = "0123456789 abcdefghijklmnopqrstuvwxyz 0123456789 abcdefghijklmnopqrstuvwxyz";
+	static const char base[] =
+		"0123456789 abcdefghijklmnopqrstuvwxyz 0123456789 abcdefghijklmnopqrstuvwxyz";
 	struct client *client = client_open("vault");
 	char right[100], wrong[100];
 
 	(void)state;
 	snprintf(right, sizeof(right), "%s-right", base);
 	snprintf(wrong, sizeof(wrong), "%s-wrong", base);
-	assert_ok(CALL(client, auth_register, .email = STR("long@example.test"), .password = str_of(right)));
+	assert_ok(CALL(client, auth_register, .email = STR("long@example.test"),
+		       .password = str_of(right)));
 	assert_int_equal(sign_in(client, "long@example.test", wrong), ERR_BAD_LOGIN);
 	assert_ok(sign_in(client, "long@example.test", right));
 	client_close(client);
@@ -66,8 +72,8 @@ static void a_password_counts_beyond_its_72nd_byte(void **state)
 static void unknown_wrong_disabled_and_passwordless_are_refused_alike(void **state)
 {
 	struct client *client = registered("ada@example.test");
-	static const char *const who[] = { "nobody@example.test", "ada@example.test", "off@example.test",
-					   "none@example.test" };
+	static const char *const who[] = { "nobody@example.test", "ada@example.test",
+					   "off@example.test", "none@example.test" };
 
 	(void)state;
 	client_close(registered("off@example.test"));
@@ -90,8 +96,8 @@ static void unknown_wrong_disabled_and_passwordless_are_refused_alike(void **sta
 /* Every hash that is computed is a failure that is counted, so the count of failures is the count of hashes. */
 static void two_hundred_addresses_together_guess_less_than_a_hundred_times_an_hour(void **state)
 {
-	static const char *const spellings[] = { "ada@example.test", "ADA@example.test", " ada@example.test ",
-						 "Ada@Example.Test" };
+	static const char *const spellings[] = { "ada@example.test", "ADA@example.test",
+						 " ada@example.test ", "Ada@Example.Test" };
 	struct client *owner = registered("ada@example.test");
 	struct client *thief = client_open("vault");
 	int64_t start = now_ms;
@@ -126,7 +132,8 @@ static void one_address_that_guesses_waits_longer_each_time(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(sign_in(client, "ada@example.test", "not the password"), ERR_BAD_LOGIN);
+		assert_int_equal(sign_in(client, "ada@example.test", "not the password"),
+				 ERR_BAD_LOGIN);
 	assert_int_equal(sign_in(client, "ada@example.test", PASSWORD), ERR_RATE_LIMITED);
 	now_ms += 1000;
 	assert_int_equal(sign_in(client, "ada@example.test", "not the password"), ERR_BAD_LOGIN);
@@ -149,7 +156,8 @@ static void a_hash_of_an_earlier_backend_is_replaced_at_the_next_login(void **st
 	run_sql("UPDATE user SET password_hash = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'");
 	assert_int_equal(sign_in(client, "ada@example.test", PASSWORD), ERR_BAD_LOGIN);
 	assert_ok(sign_in(client, "ada@example.test", "U*U"));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM user WHERE password_hash LIKE '$argon2id$%'"), 1);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM user WHERE password_hash LIKE '$argon2id$%'"), 1);
 	assert_ok(sign_in(client, "ada@example.test", "U*U"));
 	client_close(client);
 }
@@ -158,19 +166,20 @@ static void a_login_picks_the_tenant_that_is_asked_for_if_it_is_ones_own(void **
 {
 	struct client *client = registered("ada@example.test");
 	struct client *other = registered("eve@example.test");
-	struct id foreign = answered_id(other, "tenant.id", ID_TENANT), own = answered_id(client, "tenant.id", ID_TENANT);
+	struct id foreign = answered_id(other, "tenant.id", ID_TENANT),
+		  own = answered_id(client, "tenant.id", ID_TENANT);
 	struct id unknown = { { 1 } };
 
 	(void)state;
 	client->access[0] = '\0';
-	assert_ok(CALL(client, auth_login, .email = STR("ada@example.test"), .password = STR(PASSWORD),
-		       .tenant_id = { true, own }));
+	assert_ok(CALL(client, auth_login, .email = STR("ada@example.test"),
+		       .password = STR(PASSWORD), .tenant_id = { true, own }));
 	client->access[0] = '\0';
-	assert_int_equal(CALL(client, auth_login, .email = STR("ada@example.test"), .password = STR(PASSWORD),
-			      .tenant_id = { true, foreign }),
+	assert_int_equal(CALL(client, auth_login, .email = STR("ada@example.test"),
+			      .password = STR(PASSWORD), .tenant_id = { true, foreign }),
 			 ERR_DENIED);
-	assert_int_equal(CALL(client, auth_login, .email = STR("ada@example.test"), .password = STR(PASSWORD),
-			      .tenant_id = { true, unknown }),
+	assert_int_equal(CALL(client, auth_login, .email = STR("ada@example.test"),
+			      .password = STR(PASSWORD), .tenant_id = { true, unknown }),
 			 ERR_DENIED);
 	client_close(client);
 	client_close(other);
@@ -182,7 +191,8 @@ static void nobody_registers_where_registration_is_closed(void **state)
 
 	(void)state;
 	config.auth_registration = false;
-	assert_int_equal(CALL(client, auth_register, .email = STR("ada@example.test"), .password = STR(PASSWORD)),
+	assert_int_equal(CALL(client, auth_register, .email = STR("ada@example.test"),
+			      .password = STR(PASSWORD)),
 			 ERR_DENIED);
 	client_close(client);
 }
@@ -200,11 +210,14 @@ static void a_reset_link_sets_a_password_once_and_ends_every_session(void **stat
 	client->access[0] = '\0';
 	assert_ok(CALL(client, password_forgot, .email = STR("ADA@example.test")));
 	mailed_token(client, "ada@example.test", token);
-	assert_int_equal(CALL(client, password_reset, .token = str_of(token), .password = STR("password123")),
+	assert_int_equal(CALL(client, password_reset, .token = str_of(token),
+			      .password = STR("password123")),
 			 ERR_BAD_INPUT);
-	assert_ok(CALL(client, password_reset, .token = str_of(token), .password = STR("another good passphrase")));
+	assert_ok(CALL(client, password_reset, .token = str_of(token),
+		       .password = STR("another good passphrase")));
 	assert_int_equal(GET(front, me_get, 0), ERR_SESSION_ENDED);
-	assert_int_equal(CALL(client, password_reset, .token = str_of(token), .password = STR("a third passphrase")),
+	assert_int_equal(CALL(client, password_reset, .token = str_of(token),
+			      .password = STR("a third passphrase")),
 			 ERR_LINK_USED);
 	assert_int_equal(sign_in(client, "ada@example.test", PASSWORD), ERR_BAD_LOGIN);
 	assert_ok(sign_in(client, "ada@example.test", "another good passphrase"));
@@ -220,13 +233,15 @@ static void a_link_for_one_purpose_does_nothing_for_another_nor_after_its_time(v
 	(void)state;
 	client->access[0] = '\0';
 	mailed_token(client, "ada@example.test", token); /* the one of the registration */
-	assert_int_equal(CALL(client, password_reset, .token = str_of(token), .password = STR("another good passphrase")),
+	assert_int_equal(CALL(client, password_reset, .token = str_of(token),
+			      .password = STR("another good passphrase")),
 			 ERR_LINK_USED);
 	now_ms += config.auth_verify_link_ms;
 	assert_int_equal(CALL(client, email_verify, .token = str_of(token)), ERR_LINK_USED);
 	now_ms -= 1;
 	assert_ok(CALL(client, email_verify, .token = str_of(token)));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM user WHERE email_verified_at IS NOT NULL"), 1);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM user WHERE email_verified_at IS NOT NULL"),
+			 1);
 	client_close(client);
 }
 
@@ -256,9 +271,11 @@ static void a_changed_password_ends_the_other_sessions_only(void **state)
 
 	(void)state;
 	assert_ok(sign_in(there, "ada@example.test", PASSWORD));
-	assert_int_equal(CALL(here, password_change, .old_password = STR("wrong"), .new_password = STR("a new passphrase")),
+	assert_int_equal(CALL(here, password_change, .old_password = STR("wrong"),
+			      .new_password = STR("a new passphrase")),
 			 ERR_BAD_INPUT);
-	assert_ok(CALL(here, password_change, .old_password = STR(PASSWORD), .new_password = STR("a new passphrase")));
+	assert_ok(CALL(here, password_change, .old_password = STR(PASSWORD),
+		       .new_password = STR("a new passphrase")));
 	assert_int_equal(CALL(there, password_change, .old_password = STR("a new passphrase"),
 			      .new_password = STR("x new passphrase")),
 			 ERR_SESSION_ENDED);
@@ -287,23 +304,38 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(someone_registers_and_owns_a_new_tenant, empty_identity),
-		cmocka_unit_test_setup(an_address_is_registered_once_whatever_its_case, empty_identity),
-		cmocka_unit_test_setup(a_common_password_or_the_own_address_is_refused, empty_identity),
+		cmocka_unit_test_setup(an_address_is_registered_once_whatever_its_case,
+				       empty_identity),
+		cmocka_unit_test_setup(a_common_password_or_the_own_address_is_refused,
+				       empty_identity),
 		cmocka_unit_test_setup(a_password_counts_beyond_its_72nd_byte, empty_identity),
-		cmocka_unit_test_setup(unknown_wrong_disabled_and_passwordless_are_refused_alike, empty_identity),
-		cmocka_unit_test_setup(two_hundred_addresses_together_guess_less_than_a_hundred_times_an_hour,
+		cmocka_unit_test_setup(unknown_wrong_disabled_and_passwordless_are_refused_alike,
 				       empty_identity),
-		cmocka_unit_test_setup(one_address_that_guesses_waits_longer_each_time, empty_identity),
-		cmocka_unit_test_setup(a_hash_of_an_earlier_backend_is_replaced_at_the_next_login, empty_identity),
-		cmocka_unit_test_setup(a_login_picks_the_tenant_that_is_asked_for_if_it_is_ones_own, empty_identity),
-		cmocka_unit_test_setup(nobody_registers_where_registration_is_closed, empty_identity),
-		cmocka_unit_test_setup(a_reset_link_sets_a_password_once_and_ends_every_session, empty_identity),
-		cmocka_unit_test_setup(a_link_for_one_purpose_does_nothing_for_another_nor_after_its_time,
+		cmocka_unit_test_setup(
+			two_hundred_addresses_together_guess_less_than_a_hundred_times_an_hour,
+			empty_identity),
+		cmocka_unit_test_setup(one_address_that_guesses_waits_longer_each_time,
 				       empty_identity),
-		cmocka_unit_test_setup(asking_for_a_link_says_nothing_and_sends_three_an_hour_at_most, empty_identity),
-		cmocka_unit_test_setup(a_changed_password_ends_the_other_sessions_only, empty_identity),
-		cmocka_unit_test_setup(a_borrowed_session_does_not_guess_the_password, empty_identity),
+		cmocka_unit_test_setup(a_hash_of_an_earlier_backend_is_replaced_at_the_next_login,
+				       empty_identity),
+		cmocka_unit_test_setup(a_login_picks_the_tenant_that_is_asked_for_if_it_is_ones_own,
+				       empty_identity),
+		cmocka_unit_test_setup(nobody_registers_where_registration_is_closed,
+				       empty_identity),
+		cmocka_unit_test_setup(a_reset_link_sets_a_password_once_and_ends_every_session,
+				       empty_identity),
+		cmocka_unit_test_setup(
+			a_link_for_one_purpose_does_nothing_for_another_nor_after_its_time,
+			empty_identity),
+		cmocka_unit_test_setup(
+			asking_for_a_link_says_nothing_and_sends_three_an_hour_at_most,
+			empty_identity),
+		cmocka_unit_test_setup(a_changed_password_ends_the_other_sessions_only,
+				       empty_identity),
+		cmocka_unit_test_setup(a_borrowed_session_does_not_guess_the_password,
+				       empty_identity),
 	};
 
-	return cmocka_run_group_tests_name("identity: signing in", tests, start_identity, stop_identity);
+	return cmocka_run_group_tests_name("identity: signing in", tests, start_identity,
+					   stop_identity);
 }

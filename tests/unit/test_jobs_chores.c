@@ -65,7 +65,9 @@ static enum err world_call(void *arg, const struct chore *chore)
 
 static void world_begin(struct world *world)
 {
-	const struct chores_host host = { .arg = world, .now_ms = world_now, .ready = world_ready, .call = world_call };
+	const struct chores_host host = {
+		.arg = world, .now_ms = world_now, .ready = world_ready, .call = world_call
+	};
 
 	*world = (struct world){ .now_ms = 1000000 };
 	assert_int_equal(chores_init(&world->chores, TABLE, KINDS, &host), OK);
@@ -226,7 +228,8 @@ static void an_empty_table_sleeps_for_ever(void **state)
 	world_begin(&world);
 	assert_int_equal(chores_init(&world.chores, TABLE, 0, &world.chores.host), OK);
 	assert_true(chores_due_ms(&world.chores) == INT64_MAX);
-	assert_int_equal(chores_init(&world.chores, TABLE, CHORES_MAX + 1, &world.chores.host), ERR_TOO_BIG);
+	assert_int_equal(chores_init(&world.chores, TABLE, CHORES_MAX + 1, &world.chores.host),
+			 ERR_TOO_BIG);
 }
 
 /* What was written to stderr since. */
@@ -285,7 +288,8 @@ int main(void)
 		cmocka_unit_test(a_reload_makes_everything_due_and_asks_for_the_database_again),
 		cmocka_unit_test(a_step_before_its_time_does_nothing),
 		cmocka_unit_test(an_empty_table_sleeps_for_ever),
-		cmocka_unit_test(the_log_says_once_that_something_is_wrong_and_once_that_it_is_over),
+		cmocka_unit_test(
+			the_log_says_once_that_something_is_wrong_and_once_that_it_is_over),
 	};
 
 	log_setup("test", LOG_INFO);

@@ -49,8 +49,11 @@ static char pidfile[64];
 
 static enum err run(struct busy *busy, const struct work *work, size_t kinds)
 {
-	return loop_run(&(struct loop_options){
-		.work = work, .kinds = kinds, .pidfile = pidfile, .arg = busy, .reload = count_reload });
+	return loop_run(&(struct loop_options){ .work = work,
+						.kinds = kinds,
+						.pidfile = pidfile,
+						.arg = busy,
+						.reload = count_reload });
 }
 
 static void a_stop_waits_for_the_piece_in_hand(void **state)
@@ -83,10 +86,13 @@ static void a_reload_happens_before_the_next_piece(void **state)
 
 static void work_that_has_waited_longest_goes_first(void **state)
 {
-	struct busy early = { .due_ms = 1, .at = 5, .signal = SIGTERM }, late = { .due_ms = 2, .at = 1, .signal = SIGTERM };
+	struct busy early = { .due_ms = 1, .at = 5, .signal = SIGTERM },
+		    late = { .due_ms = 2, .at = 1, .signal = SIGTERM };
 	struct busy asleep = { .due_ms = INT64_MAX };
 	const struct work work[] = {
-		{ &late, busy_due, busy_step }, { &early, busy_due, busy_step }, { &asleep, busy_due, busy_step },
+		{ &late, busy_due, busy_step },
+		{ &early, busy_due, busy_step },
+		{ &asleep, busy_due, busy_step },
 	};
 	(void)state;
 

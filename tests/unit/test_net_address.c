@@ -23,7 +23,8 @@ static void expect(const struct address *address, enum address_kind kind)
 	char text[ADDRESS_TEXT_MAX];
 
 	if (address_kind(address) != kind)
-		fail_msg("%s is of kind %d, not %d", address_format(address, text).p, (int)address_kind(address), (int)kind);
+		fail_msg("%s is of kind %d, not %d", address_format(address, text).p,
+			 (int)address_kind(address), (int)kind);
 }
 
 /* The address of the range whose bits behind the prefix are all `fill`. */
@@ -59,20 +60,23 @@ static void expect_ranges(const struct range *ranges, size_t count, enum address
 
 static void nobody_reaches_the_hosts_own_networks_over_ipv4(void **state)
 {
-	static const struct range PRIVATE[] = {
-		{ "10.0.0.0", 8 }, { "100.64.0.0", 10 }, { "127.0.0.0", 8 }, { "172.16.0.0", 12 }, { "192.168.0.0", 16 },
-	};
+	static const struct range PRIVATE[] = { { "10.0.0.0", 8 },
+						{ "100.64.0.0", 10 },
+						{ "127.0.0.0", 8 },
+						{ "172.16.0.0", 12 },
+						{ "192.168.0.0", 16 } };
 	(void)state;
 	expect_ranges(PRIVATE, ARRAY_SIZE(PRIVATE), ADDRESS_PRIVATE);
 }
 
 static void nobody_reaches_reserved_ipv4_addresses_even_when_listed(void **state)
 {
-	static const struct range FORBIDDEN[] = {
-		{ "0.0.0.0", 8 },      { "169.254.0.0", 16 },  { "192.0.0.0", 24 },    { "192.0.2.0", 24 },
-		{ "192.88.99.0", 24 }, { "198.18.0.0", 15 },   { "198.51.100.0", 24 }, { "203.0.113.0", 24 },
-		{ "224.0.0.0", 4 },    { "240.0.0.0", 4 },     { "168.63.129.16", 32 },
-	};
+	static const struct range FORBIDDEN[] = { { "0.0.0.0", 8 },       { "169.254.0.0", 16 },
+						  { "192.0.0.0", 24 },    { "192.0.2.0", 24 },
+						  { "192.88.99.0", 24 },  { "198.18.0.0", 15 },
+						  { "198.51.100.0", 24 }, { "203.0.113.0", 24 },
+						  { "224.0.0.0", 4 },     { "240.0.0.0", 4 },
+						  { "168.63.129.16", 32 } };
 	(void)state;
 	expect_ranges(FORBIDDEN, ARRAY_SIZE(FORBIDDEN), ADDRESS_FORBIDDEN);
 }
@@ -80,8 +84,8 @@ static void nobody_reaches_reserved_ipv4_addresses_even_when_listed(void **state
 static void nobody_reaches_a_clouds_metadata_service(void **state)
 {
 	static const char *const METADATA[] = {
-		"169.254.169.254", "169.254.170.2",  "169.254.170.23", "100.100.100.200",
-		"192.0.0.192",     "fd00:ec2::254",  "fd00:ec2::23",   "fd20:ce::254",
+		"169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200",
+		"192.0.0.192", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(METADATA); i++) {
@@ -92,7 +96,9 @@ static void nobody_reaches_a_clouds_metadata_service(void **state)
 
 static void nobody_reaches_the_hosts_own_networks_over_ipv6(void **state)
 {
-	static const struct range PRIVATE[] = { { "::1", 128 }, { "fc00::", 8 }, { "fd12::", 16 }, { "fdff::", 16 } };
+	static const struct range PRIVATE[] = {
+		{ "::1", 128 }, { "fc00::", 8 }, { "fd12::", 16 }, { "fdff::", 16 }
+	};
 	(void)state;
 	expect_ranges(PRIVATE, ARRAY_SIZE(PRIVATE), ADDRESS_PRIVATE);
 }
@@ -100,10 +106,10 @@ static void nobody_reaches_the_hosts_own_networks_over_ipv6(void **state)
 static void nobody_reaches_reserved_ipv6_addresses(void **state)
 {
 	static const struct range FORBIDDEN[] = {
-		{ "::", 128 },        { "::2:0:0", 95 },   { "64:ff9b:1::", 48 }, { "100::", 64 },
-		{ "2001::", 23 },     { "2001::", 32 },      { "2001:2::", 48 },   { "2001:db8::", 32 }, { "3fff::", 20 },
-		{ "5f00::", 16 },     { "fe80::", 10 },      { "fec0::", 10 },     { "ff00::", 8 },      { "4000::", 2 },
-		{ "8000::", 2 },      { "e000::", 4 },
+		{ "::", 128 },    { "::2:0:0", 95 }, { "64:ff9b:1::", 48 }, { "100::", 64 },
+		{ "2001::", 23 }, { "2001::", 32 },  { "2001:2::", 48 },    { "2001:db8::", 32 },
+		{ "3fff::", 20 }, { "5f00::", 16 },  { "fe80::", 10 },      { "fec0::", 10 },
+		{ "ff00::", 8 },  { "4000::", 2 },   { "8000::", 2 },       { "e000::", 4 }
 	};
 	(void)state;
 	expect_ranges(FORBIDDEN, ARRAY_SIZE(FORBIDDEN), ADDRESS_FORBIDDEN);
@@ -114,15 +120,19 @@ static void an_ipv4_address_that_is_wrapped_in_ipv6_is_judged_by_what_it_is(void
 	static const struct {
 		const char *text;
 		enum address_kind kind;
-	} WRAPPED[] = {
-		{ "::ffff:127.0.0.1", ADDRESS_PRIVATE },      { "::ffff:a9fe:a9fe", ADDRESS_FORBIDDEN },
-		{ "::ffff:1.1.1.1", ADDRESS_PUBLIC },         { "::ffff:0:7f00:1", ADDRESS_FORBIDDEN },
-		{ "::ffff:0:101:101", ADDRESS_PUBLIC },       { "64:ff9b::7f00:1", ADDRESS_FORBIDDEN },
-		{ "64:ff9b::a9fe:a9fe", ADDRESS_FORBIDDEN },  { "64:ff9b::101:101", ADDRESS_PUBLIC },
-		{ "2002:7f00:1::", ADDRESS_FORBIDDEN },       { "2002:a9fe:a9fe::1", ADDRESS_FORBIDDEN },
-		{ "2002:101:101::1", ADDRESS_PUBLIC },        { "::7f00:1", ADDRESS_FORBIDDEN },
-		{ "::101:101", ADDRESS_FORBIDDEN },
-	};
+	} WRAPPED[] = { { "::ffff:127.0.0.1", ADDRESS_PRIVATE },
+			{ "::ffff:a9fe:a9fe", ADDRESS_FORBIDDEN },
+			{ "::ffff:1.1.1.1", ADDRESS_PUBLIC },
+			{ "::ffff:0:7f00:1", ADDRESS_FORBIDDEN },
+			{ "::ffff:0:101:101", ADDRESS_PUBLIC },
+			{ "64:ff9b::7f00:1", ADDRESS_FORBIDDEN },
+			{ "64:ff9b::a9fe:a9fe", ADDRESS_FORBIDDEN },
+			{ "64:ff9b::101:101", ADDRESS_PUBLIC },
+			{ "2002:7f00:1::", ADDRESS_FORBIDDEN },
+			{ "2002:a9fe:a9fe::1", ADDRESS_FORBIDDEN },
+			{ "2002:101:101::1", ADDRESS_PUBLIC },
+			{ "::7f00:1", ADDRESS_FORBIDDEN },
+			{ "::101:101", ADDRESS_FORBIDDEN } };
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(WRAPPED); i++) {
 		struct address address = parsed(WRAPPED[i].text);
@@ -145,13 +155,15 @@ static void a_mapped_address_given_as_bytes_is_judged_by_what_it_is(void **state
 static void the_public_hosts_next_to_a_range_can_be_reached(void **state)
 {
 	static const char *const PUBLIC[] = {
-		"1.1.1.1",        "9.255.255.255",  "11.0.0.0",       "100.63.255.255", "100.128.0.0",   "126.255.255.255",
-		"128.0.0.0",      "168.63.129.15",  "168.63.129.17",  "169.253.255.255", "169.255.0.0",  "172.15.255.255",
-		"172.32.0.0",     "191.255.255.255", "192.0.1.0",     "192.0.3.0",      "192.88.98.255", "192.88.100.0",
-		"192.167.255.255", "192.169.0.0",   "198.17.255.255", "198.20.0.0",     "198.51.99.255", "198.51.101.0",
-		"203.0.112.255",  "203.0.114.0",    "223.255.255.255", "2000::",        "2001:200::",
-		"2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::", "2001:4860:4860::8888", "2003::", "2606:4700:4700::1111",
-		"3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:1000::",
+		"1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0",
+		"126.255.255.255", "128.0.0.0", "168.63.129.15", "168.63.129.17", "169.253.255.255",
+		"169.255.0.0", "172.15.255.255", "172.32.0.0", "191.255.255.255", "192.0.1.0",
+		"192.0.3.0", "192.88.98.255", "192.88.100.0", "192.167.255.255", "192.169.0.0",
+		"198.17.255.255", "198.20.0.0", "198.51.99.255", "198.51.101.0", "203.0.112.255",
+		"203.0.114.0", "223.255.255.255", "2000::", "2001:200::",
+		"2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::", "2001:4860:4860::8888",
+		"2003::", "2606:4700:4700::1111", "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"3fff:1000::",
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(PUBLIC); i++) {
@@ -163,9 +175,10 @@ static void the_public_hosts_next_to_a_range_can_be_reached(void **state)
 static void an_address_has_one_spelling_only(void **state)
 {
 	static const char *const ODD[] = {
-		"", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.0.0.1.", "127.0.0.01", " 127.0.0.1",
-		"127.0.0.1 ", "256.0.0.1", "1.2.3", "1.2.3.4.5", "[::1]", "::1%eth0", "fe80::1%25eth0", ":::1", "1::2::3",
-		"12345::", "::ffff:127.1", "::ffff:0x7f.0.0.1",
+		"", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.0.0.1.",
+		"127.0.0.01", " 127.0.0.1", "127.0.0.1 ", "256.0.0.1", "1.2.3", "1.2.3.4.5",
+		"[::1]", "::1%eth0", "fe80::1%25eth0", ":::1", "1::2::3", "12345::", "::ffff:127.1",
+		"::ffff:0x7f.0.0.1",
 	};
 	struct address address;
 	(void)state;
@@ -178,7 +191,9 @@ static void an_address_has_one_spelling_only(void **state)
 
 static void an_address_survives_the_kernels_form(void **state)
 {
-	static const char *const TEXTS[] = { "192.0.2.7", "2001:db8::7" };
+	static const char *const TEXTS[] = {
+		"192.0.2.7", "2001:db8::7",
+	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(TEXTS); i++) {
 		struct address before = parsed(TEXTS[i]), after;
@@ -187,11 +202,13 @@ static void an_address_survives_the_kernels_form(void **state)
 		uint16_t port;
 		socklen_t n = address_to_sockaddr(&before, 8443, &kernel);
 
-		assert_true(address_of_sockaddr((const struct sockaddr *)&kernel, n, &after, &port));
+		assert_true(
+			address_of_sockaddr((const struct sockaddr *)&kernel, n, &after, &port));
 		assert_true(address_eq(&before, &after));
 		assert_int_equal(port, 8443);
 		assert_string_equal(address_format(&after, text).p, TEXTS[i]);
-		assert_false(address_of_sockaddr((const struct sockaddr *)&kernel, 4, &after, &port));
+		assert_false(
+			address_of_sockaddr((const struct sockaddr *)&kernel, 4, &after, &port));
 	}
 }
 

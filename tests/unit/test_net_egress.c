@@ -29,17 +29,20 @@ static enum err zone_lookup(void *arg, const char *host, struct egress_addresses
 	if (zone->fails)
 		return zone->fails;
 	for (size_t i = 0; i < 3 && answer[i]; i++)
-		assert_true(address_parse(str_of(answer[i]), &ret_addresses->v[ret_addresses->count++]));
+		assert_true(address_parse(str_of(answer[i]),
+					  &ret_addresses->v[ret_addresses->count++]));
 	return OK;
 }
 
-static struct egress_policy *policy_of(struct zone *zone, const char *allow_hosts, const char *ports)
+static struct egress_policy *policy_of(struct zone *zone, const char *allow_hosts,
+				       const char *ports)
 {
 	char why[EGRESS_WHY_MAX];
 	struct egress_policy *policy;
-	const struct egress_settings settings = {
-		.allow_hosts = allow_hosts, .ports = ports, .resolver = zone_lookup, .resolver_arg = zone
-	};
+	const struct egress_settings settings = { .allow_hosts = allow_hosts,
+						  .ports = ports,
+						  .resolver = zone_lookup,
+						  .resolver_arg = zone };
 
 	if (egress_policy_new(&settings, why, &policy) != OK)
 		fail_msg("%s", why);
@@ -70,20 +73,24 @@ static struct egress_target expect_allowed(const struct egress_policy *policy, c
 static void no_spelling_of_an_inside_host_is_called(void **state)
 {
 	static const char *const PLACES[] = {
-		"127.1/", "2130706433/", "0x7f000001/", "0x7f.1/", "0177.0.0.1/", "127.0.0.1./", "127.0.0.1/", "[::1]/",
-		"[::ffff:127.0.0.1]/", "[::ffff:a9fe:a9fe]/", "[64:ff9b::7f00:1]/", "[64:ff9b::a9fe:a9fe]/",
-		"[2002:7f00:1::]/", "[2002:a9fe:a9fe::1]/", "[fe80::1%25eth0]/", "[fe80::1%eth0]/", "localhost/", "LOCALHOST./",
-		"%6cocalhost/", "127%2e0%2e0%2e1/", "\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.1/",
-		"127\xe3\x80\x82" "0\xe3\x80\x82" "0\xe3\x80\x82" "1/", "user@127.0.0.1/", "127.0.0.1\\@example.com/",
-		"example.com@127.0.0.1/", "example.com:pw@127.0.0.1/", "169.254.169.254/", "169.254.170.2/",
-		"169.254.170.23/", "100.100.100.200/", "192.0.0.192/", "[fd00:ec2::254]/", "[fd00:ec2::23]/",
-		"[fd20:ce::254]/", "metadata.google.internal/", "METADATA.google.INTERNAL/", "metadata/", "printer.local/",
-		"db.localdomain/", "a.localhost/", "10.0.0.1/", "10.0.0.1:443/", "0/", "0.0.0.0/", "[::]/", "::1/", "[::1/",
-		"::1]/", "[127.0.0.1]/", "[example.com]/", "[::1]x/", "[::1]:x/", "1.1.1.1.example.123/", "example.0x7f/",
-		"example..com/", ".example.com/", "example.com./", "-/", "/", "", "?x", "#x", ":443/", "exa mple.com/",
-		"example.com:/", "example.com:0/", "example.com:65536/", "example.com:443:443/", "example.com:+443/",
-		"example.com:443\\/", "exa\tmple.com/", "example.com\r\nX: y/", "example.com\x7f/", "exämple.com/",
-		"a/b\nX-Injected: 1",
+		"127.1/", "2130706433/", "0x7f000001/", "0x7f.1/", "0177.0.0.1/", "127.0.0.1./",
+		"127.0.0.1/", "[::1]/", "[::ffff:127.0.0.1]/", "[::ffff:a9fe:a9fe]/",
+		"[64:ff9b::7f00:1]/", "[64:ff9b::a9fe:a9fe]/", "[2002:7f00:1::]/",
+		"[2002:a9fe:a9fe::1]/", "[fe80::1%25eth0]/", "[fe80::1%eth0]/", "localhost/",
+		"LOCALHOST./", "%6cocalhost/", "127%2e0%2e0%2e1/",
+		"\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.1/",
+		"127\xe3\x80\x82" "0\xe3\x80\x82" "0\xe3\x80\x82" "1/", "user@127.0.0.1/",
+		"127.0.0.1\\@example.com/", "example.com@127.0.0.1/", "example.com:pw@127.0.0.1/",
+		"169.254.169.254/", "169.254.170.2/", "169.254.170.23/", "100.100.100.200/",
+		"192.0.0.192/", "[fd00:ec2::254]/", "[fd00:ec2::23]/", "[fd20:ce::254]/",
+		"metadata.google.internal/", "METADATA.google.INTERNAL/", "metadata/",
+		"printer.local/", "db.localdomain/", "a.localhost/", "10.0.0.1/", "10.0.0.1:443/",
+		"0/", "0.0.0.0/", "[::]/", "::1/", "[::1/", "::1]/", "[127.0.0.1]/",
+		"[example.com]/", "[::1]x/", "[::1]:x/", "1.1.1.1.example.123/", "example.0x7f/",
+		"example..com/", ".example.com/", "example.com./", "-/", "/", "", "?x", "#x",
+		":443/", "exa mple.com/", "example.com:/", "example.com:0/", "example.com:65536/",
+		"example.com:443:443/", "example.com:+443/", "example.com:443\\/", "exa\tmple.com/",
+		"example.com\r\nX: y/", "example.com\x7f/", "exämple.com/", "a/b\nX-Injected: 1",
 	};
 	struct zone zone = { .answer = { { "1.1.1.1" } } };
 	struct egress_policy *policy = policy_of(&zone, "", "");
@@ -104,10 +111,12 @@ static void no_spelling_of_an_inside_host_is_called(void **state)
 static void only_https_is_spoken(void **state)
 {
 	static const char *const URLS[] = {
-		"http://example.com/", "http://1.1.1.1/", "http://example.com:443/", "file:///etc/passwd", "gopher://example.com/",
-		"dict://example.com/", "ftp://example.com/", "ldap://example.com/", "scp://example.com/",
-		"unix:/run/mysqld/mysqld.sock", "//example.com/", "example.com", "https:example.com", "https:/example.com",
-		"https:\\\\example.com", " https://example.com/", "https ://example.com/", "", "javascript:alert(1)",
+		"http://example.com/", "http://1.1.1.1/", "http://example.com:443/",
+		"file:///etc/passwd", "gopher://example.com/", "dict://example.com/",
+		"ftp://example.com/", "ldap://example.com/", "scp://example.com/",
+		"unix:/run/mysqld/mysqld.sock", "//example.com/", "example.com",
+		"https:example.com", "https:/example.com", "https:\\\\example.com",
+		" https://example.com/", "https ://example.com/", "", "javascript:alert(1)",
 	};
 	struct zone zone = { .answer = { { "1.1.1.1" } } };
 	struct egress_policy *policy = policy_of(&zone, "", "");
@@ -122,7 +131,8 @@ static void only_https_is_spoken(void **state)
 static void a_port_is_closed_until_the_operator_opens_it(void **state)
 {
 	struct zone zone = { .answer = { { "1.1.1.1" } } };
-	struct egress_policy *policy = policy_of(&zone, "", ""), *open = policy_of(&zone, "", " 8443 , 9443,");
+	struct egress_policy *policy = policy_of(&zone, "", ""),
+			     *open = policy_of(&zone, "", " 8443 , 9443,");
 	(void)state;
 
 	expect_refused(policy, "https://example.com:22/");
@@ -162,15 +172,20 @@ static void public_hosts_can_be_called(void **state)
 
 static void a_public_name_that_leads_inside_is_refused(void **state)
 {
-	static const char *const ANSWERS[][3] = {
-		{ "127.0.0.1" }, { "10.0.0.1" }, { "169.254.169.254" }, { "::1" }, { "::ffff:169.254.169.254" },
-		{ "1.1.1.1", "10.0.0.1" }, { "10.0.0.1", "1.1.1.1" }, { "2606:4700:4700::1111", "1.1.1.1", "fe80::1" },
-		{ "64:ff9b::a00:1" },
-	};
+	static const char *const ANSWERS[][3] = { { "127.0.0.1" },
+						  { "10.0.0.1" },
+						  { "169.254.169.254" },
+						  { "::1" },
+						  { "::ffff:169.254.169.254" },
+						  { "1.1.1.1", "10.0.0.1" },
+						  { "10.0.0.1", "1.1.1.1" },
+						  { "2606:4700:4700::1111", "1.1.1.1", "fe80::1" },
+						  { "64:ff9b::a00:1" } };
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ANSWERS); i++) {
-		struct zone zone = { .answer = { { ANSWERS[i][0], ANSWERS[i][1], ANSWERS[i][2] } } };
+		struct zone zone = { .answer = {
+					     { ANSWERS[i][0], ANSWERS[i][1], ANSWERS[i][2] } } };
 		struct egress_policy *policy = policy_of(&zone, "", "");
 
 		expect_refused(policy, "https://rebind.example.com/");
@@ -184,7 +199,8 @@ static bool peer_ok(const struct egress_target *target, const char *text, uint16
 	struct sockaddr_storage peer;
 
 	assert_true(address_parse(str_of(text), &address));
-	return egress_allows_peer(target, (const struct sockaddr *)&peer, address_to_sockaddr(&address, port, &peer));
+	return egress_allows_peer(target, (const struct sockaddr *)&peer,
+				  address_to_sockaddr(&address, port, &peer));
 }
 
 static void a_name_that_flips_after_the_check_gains_nothing(void **state)
@@ -210,8 +226,8 @@ static void a_name_that_flips_after_the_check_gains_nothing(void **state)
 static void a_private_host_is_called_only_when_it_is_listed_with_its_port(void **state)
 {
 	struct zone zone = { .answer = { { "10.1.2.3", "fd12::1" } } };
-	struct egress_policy *policy =
-		policy_of(&zone, "idp.corp.internal:8443, 127.0.0.1:9000,[::1]:9000 ,localhost:9001", "");
+	struct egress_policy *policy = policy_of(
+		&zone, "idp.corp.internal:8443, 127.0.0.1:9000,[::1]:9000 ,localhost:9001", "");
 	(void)state;
 
 	assert_true(expect_allowed(policy, "https://idp.corp.internal:8443/keys").listed);
@@ -269,8 +285,8 @@ static void the_service_does_not_call_itself_by_its_public_address(void **state)
 static void other_protocols_ask_the_same_guard(void **state)
 {
 	static const char *const HOSTS[] = {
-		"/run/mysqld/mysqld.sock", "@abstract", "localhost", "public.example,127.0.0.1", "x host=127.0.0.1", "127.0.0.1",
-		"", "127.1", "[1.1.1.1]", "1.1.1.1:443",
+		"/run/mysqld/mysqld.sock", "@abstract", "localhost", "public.example,127.0.0.1",
+		"x host=127.0.0.1", "127.0.0.1", "", "127.1", "[1.1.1.1]", "1.1.1.1:443",
 	};
 	struct zone zone = { .answer = { { "1.1.1.1" } } };
 	struct egress_policy *policy = policy_of(&zone, "db.corp.internal:3306", "465");
@@ -278,9 +294,12 @@ static void other_protocols_ask_the_same_guard(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(HOSTS); i++)
-		assert_int_equal(egress_allow_host(policy, str_of(HOSTS[i]), 465, &target), ERR_HOST_FORBIDDEN);
-	assert_int_equal(egress_allow_host(policy, STR("127.0.0.1"), 25, &target), ERR_HOST_FORBIDDEN);
-	assert_int_equal(egress_allow_host(policy, STR("mail.example.com"), 25, &target), ERR_HOST_FORBIDDEN);
+		assert_int_equal(egress_allow_host(policy, str_of(HOSTS[i]), 465, &target),
+				 ERR_HOST_FORBIDDEN);
+	assert_int_equal(egress_allow_host(policy, STR("127.0.0.1"), 25, &target),
+			 ERR_HOST_FORBIDDEN);
+	assert_int_equal(egress_allow_host(policy, STR("mail.example.com"), 25, &target),
+			 ERR_HOST_FORBIDDEN);
 	assert_int_equal(egress_allow_host(policy, STR("mail.example.com"), 465, &target), OK);
 	assert_int_equal(egress_allow_host(policy, STR("db.corp.internal"), 3306, &target), OK);
 	egress_policy_free(policy);
@@ -293,7 +312,8 @@ static void a_name_without_an_answer_is_the_other_sides_fault(void **state)
 	struct egress_target target;
 	(void)state;
 
-	assert_int_equal(egress_allow_url(policy, STR("https://nowhere.example.com/"), &target), ERR_UPSTREAM);
+	assert_int_equal(egress_allow_url(policy, STR("https://nowhere.example.com/"), &target),
+			 ERR_UPSTREAM);
 	zone.fails = ERR_TOO_BIG;
 	expect_refused(policy, "https://many.example.com/");
 	zone.fails = OK;
@@ -306,17 +326,16 @@ static void a_wrong_setting_is_named(void **state)
 	static const struct {
 		struct egress_settings settings;
 		const char *named;
-	} WRONG[] = {
-		{ { .allow_hosts = "idp.example.com" }, "idp.example.com" },
-		{ { .allow_hosts = "a.example.com:443, http://b.example.com:80" }, "http://b.example.com:80" },
-		{ { .allow_hosts = "127.1:443" }, "127.1:443" },
-		{ { .allow_hosts = "169.254.169.254:80" }, "169.254.169.254:80" },
-		{ { .allow_hosts = "::1:443" }, "::1:443" },
-		{ { .allow_hosts = "*.example.com:443" }, "*.example.com:443" },
-		{ { .ports = "443,70000" }, "70000" },
-		{ { .own_addresses = "example.com" }, "example.com" },
-		{ { .ca_file = "/nonexistent/ca.pem" }, "/nonexistent/ca.pem" },
-	};
+	} WRONG[] = { { { .allow_hosts = "idp.example.com" }, "idp.example.com" },
+		      { { .allow_hosts = "a.example.com:443, http://b.example.com:80" },
+			"http://b.example.com:80" },
+		      { { .allow_hosts = "127.1:443" }, "127.1:443" },
+		      { { .allow_hosts = "169.254.169.254:80" }, "169.254.169.254:80" },
+		      { { .allow_hosts = "::1:443" }, "::1:443" },
+		      { { .allow_hosts = "*.example.com:443" }, "*.example.com:443" },
+		      { { .ports = "443,70000" }, "70000" },
+		      { { .own_addresses = "example.com" }, "example.com" },
+		      { { .ca_file = "/nonexistent/ca.pem" }, "/nonexistent/ca.pem" } };
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(WRONG); i++) {
@@ -337,7 +356,10 @@ static void the_systems_resolver_finds_a_listed_host(void **state)
 	struct egress_policy *policy;
 	(void)state;
 
-	assert_int_equal(egress_policy_new(&(struct egress_settings){ .allow_hosts = "localhost:9000" }, why, &policy), OK);
+	assert_int_equal(
+		egress_policy_new(&(struct egress_settings){ .allow_hosts = "localhost:9000" }, why,
+				  &policy),
+		OK);
 	assert_true(expect_allowed(policy, "https://localhost:9000/").addresses.count > 0);
 	egress_policy_free(policy);
 }

@@ -38,11 +38,16 @@ static struct egress_policy *policy_of(const char *ca_file)
 	char hosts[400], why[EGRESS_WHY_MAX];
 	struct egress_policy *policy;
 
-	snprintf(hosts, sizeof(hosts), "127.0.0.1:%u, localhost:%u, good.example.com:%u, bad.example.com:%u, 127.0.0.1:%u, 127.0.0.1:%u, 127.0.0.1:%u, 127.0.0.1:1",
-		 server.good, server.good, server.good, server.good, server.self, server.other, server.plain);
-	if (egress_policy_new(
-		    &(struct egress_settings){ .allow_hosts = hosts, .ca_file = ca_file, .timeout_ms = 20000, .resolver = lookup },
-		    why, &policy) != OK)
+	snprintf(hosts, sizeof(hosts),
+		 "127.0.0.1:%u, localhost:%u, good.example.com:%u, bad.example.com:%u, "
+		 "127.0.0.1:%u, 127.0.0.1:%u, 127.0.0.1:%u, 127.0.0.1:1",
+		 server.good, server.good, server.good, server.good, server.self, server.other,
+		 server.plain);
+	if (egress_policy_new(&(struct egress_settings){ .allow_hosts = hosts,
+							 .ca_file = ca_file,
+							 .timeout_ms = 20000,
+							 .resolver = lookup },
+			      why, &policy) != OK)
 		fail_msg("%s", why);
 	return policy;
 }
@@ -78,14 +83,16 @@ static int call_teardown(void **state)
 	return 0;
 }
 
-static enum err fetch_from(struct call *call, const char *scheme, const char *host, unsigned port, const char *path)
+static enum err fetch_from(struct call *call, const char *scheme, const char *host, unsigned port,
+			   const char *path)
 {
 	enum err e;
 
 	snprintf(call->url, sizeof(call->url), "%s://%s:%u%s", scheme, host, port, path);
 	call->request.url = str_of(call->url);
 	e = http_fetch(&call->request, call->policy, &call->body, &call->answer);
-	snprintf(call->text, sizeof(call->text), "%.*s", (int)(call->body.n < 8000 ? call->body.n : 8000), buf_str(&call->body).p);
+	snprintf(call->text, sizeof(call->text), "%.*s",
+		 (int)(call->body.n < 8000 ? call->body.n : 8000), buf_str(&call->body).p);
 	if (e != OK) {
 		assert_int_equal(call->body.n, 0);
 		assert_true(e == ERR_BAD_INPUT || call->answer.why);
@@ -93,7 +100,10 @@ static enum err fetch_from(struct call *call, const char *scheme, const char *ho
 	return e;
 }
 
-static enum err fetch(struct call *call, const char *path) { return fetch_from(call, "https", "127.0.0.1", server.good, path); }
+static enum err fetch(struct call *call, const char *path)
+{
+	return fetch_from(call, "https", "127.0.0.1", server.good, path);
+}
 
 static bool server_saw(struct call *call, const char *path)
 {
@@ -125,11 +135,13 @@ static void an_answer_comes_back_whole(void **state)
 static void a_request_is_sent_as_it_was_given(void **state)
 {
 	struct call *call = *state;
-	const struct http_header headers[] = {
-		{ "Content-Type", STR("application/json") }, { "Authorization", STR("Bearer t") }, { "X-Empty", STR("") },
-	};
+	const struct http_header headers[] = { { "Content-Type", STR("application/json") },
+					       { "Authorization", STR("Bearer t") },
+					       { "X-Empty", STR("") } };
 
-	call->request = (struct http_request){ .method = "POST", .header = headers, .headers = 3, .body = STR("{\"a\":1}") };
+	call->request = (struct http_request){
+		.method = "POST", .header = headers, .headers = 3, .body = STR("{\"a\":1}")
+	};
 	assert_int_equal(fetch(call, "/echo?a=b%0d%0aX:1&c=../d#e"), OK);
 	assert_non_null(strstr(call->text, "\"method\":\"POST\""));
 	assert_non_null(strstr(call->text, "\"url\":\"/echo?a=b%0d%0aX:1&c=../d\""));
@@ -200,7 +212,8 @@ static void a_certificate_must_be_trusted_and_name_the_host(void **state)
 	assert_int_equal(fetch_from(call, "https", "127.0.0.1", server.self, "/ok"), ERR_UPSTREAM);
 	assert_string_equal(call->answer.why, "the certificate isn't trusted");
 	assert_int_equal(fetch_from(call, "https", "127.0.0.1", server.other, "/ok"), ERR_UPSTREAM);
-	assert_int_equal(fetch_from(call, "https", "bad.example.com", server.good, "/ok"), ERR_UPSTREAM);
+	assert_int_equal(fetch_from(call, "https", "bad.example.com", server.good, "/ok"),
+			 ERR_UPSTREAM);
 	assert_int_equal(fetch_from(call, "https", "127.0.0.1", server.plain, "/ok"), ERR_UPSTREAM);
 	egress_policy_free(call->policy);
 	call->policy = policy_of(NULL);
@@ -213,10 +226,15 @@ static void a_host_that_is_not_listed_is_never_connected_to(void **state)
 	char why[EGRESS_WHY_MAX];
 
 	egress_policy_free(call->policy);
-	assert_int_equal(egress_policy_new(&(struct egress_settings){ .resolver = lookup }, why, &call->policy), OK);
-	assert_int_equal(fetch_from(call, "https", "127.0.0.1", server.good, "/guarded"), ERR_HOST_FORBIDDEN);
-	assert_int_equal(fetch_from(call, "http", "127.0.0.1", server.plain, "/guarded"), ERR_HOST_FORBIDDEN);
-	assert_int_equal(fetch_from(call, "https", "leads-inside.example.com", 443, "/guarded"), ERR_HOST_FORBIDDEN);
+	assert_int_equal(egress_policy_new(&(struct egress_settings){ .resolver = lookup }, why,
+					   &call->policy),
+			 OK);
+	assert_int_equal(fetch_from(call, "https", "127.0.0.1", server.good, "/guarded"),
+			 ERR_HOST_FORBIDDEN);
+	assert_int_equal(fetch_from(call, "http", "127.0.0.1", server.plain, "/guarded"),
+			 ERR_HOST_FORBIDDEN);
+	assert_int_equal(fetch_from(call, "https", "leads-inside.example.com", 443, "/guarded"),
+			 ERR_HOST_FORBIDDEN);
 	egress_policy_free(call->policy);
 	call->policy = policy_of(server.ca_file);
 	assert_false(server_saw(call, "/guarded"));
@@ -224,11 +242,15 @@ static void a_host_that_is_not_listed_is_never_connected_to(void **state)
 
 static void a_request_cannot_be_smuggled_in_a_header(void **state)
 {
-	static const struct http_header BAD[] = {
-		{ "X", STR("a\r\nX-Injected: 1") }, { "X", STR("a\nb") },      { "X", STR("a\0b") },
-		{ "X: 1\r\nY", STR("a") },          { "", STR("a") },           { "Host", STR("127.0.0.1") },
-		{ "content-length", STR("0") },     { "Transfer-Encoding", STR("chunked") }, { "X Y", STR("a") },
-	};
+	static const struct http_header BAD[] = { { "X", STR("a\r\nX-Injected: 1") },
+						  { "X", STR("a\nb") },
+						  { "X", STR("a\0b") },
+						  { "X: 1\r\nY", STR("a") },
+						  { "", STR("a") },
+						  { "Host", STR("127.0.0.1") },
+						  { "content-length", STR("0") },
+						  { "Transfer-Encoding", STR("chunked") },
+						  { "X Y", STR("a") } };
 	struct call *call = *state;
 
 	call->request.headers = 1;
@@ -330,7 +352,8 @@ static bool start_server(void)
 	close(output[1]);
 	server.input = input[1];
 	ports = fdopen(output[0], "r");
-	bool ready = ports && fscanf(ports, "%u %u %u %u", &server.good, &server.self, &server.other, &server.plain) == 4;
+	bool ready = ports && fscanf(ports, "%u %u %u %u", &server.good, &server.self,
+				     &server.other, &server.plain) == 4;
 	if (ports)
 		fclose(ports);
 	return ready;

@@ -1,4 +1,6 @@
-/* Migrations: cut off anywhere, run twice, or from the wrong program, the schema must stay whole. */
+/*
+ * Migrations: cut off anywhere, run twice, or from the wrong program, the schema must stay whole.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +28,9 @@ static const struct migrate_account accounts[] = {
 	{ "worker", "latch_worker", "localhost" },
 	{ "ctl", "latch_ctl", "localhost" },
 };
+
+#define HELD "SELECT COUNT(*) FROM information_schema.TABLE_PRIVILEGES WHERE "
+#define TABLES "SELECT COUNT(*) FROM information_schema.TABLES WHERE "
 
 static const char *root_of(const char *variable)
 {
@@ -80,16 +85,18 @@ static int fresh(void **state)
 
 	(void)state;
 	unsetenv("LATCHWORK_CRASH_AT");
-	private_mariadb_run(&server, NULL, "DROP DATABASE IF EXISTS m; CREATE DATABASE m CHARACTER SET utf8mb4;"
-					   "DROP USER IF EXISTS latch_front@localhost, latch_vault@localhost,"
-					   " latch_worker@localhost, latch_ctl@localhost, stranger@localhost;"
-					   "CREATE USER latch_front@localhost, latch_vault@localhost,"
-					   " latch_worker@localhost, latch_ctl@localhost, stranger@localhost;");
-	snprintf(command, sizeof(command), "cp %s/sql/migrations/0000_schema_migration.sql %s/", root_of("top_srcdir"),
-		 directory);
+	private_mariadb_run(&server, NULL,
+			    "DROP DATABASE IF EXISTS m; CREATE DATABASE m CHARACTER SET utf8mb4;"
+			    "DROP USER IF EXISTS latch_front@localhost, latch_vault@localhost,"
+			    " latch_worker@localhost, latch_ctl@localhost, stranger@localhost;"
+			    "CREATE USER latch_front@localhost, latch_vault@localhost,"
+			    " latch_worker@localhost, latch_ctl@localhost, stranger@localhost;");
+	snprintf(command, sizeof(command), "cp %s/sql/migrations/0000_schema_migration.sql %s/",
+		 root_of("top_srcdir"), directory);
 	assert_int_equal(system(command), 0);
-	put("0001_first.sql", "CREATE TABLE one (a INT PRIMARY KEY);\nINSERT INTO one VALUES (1), (2);\n"
-			      "ALTER TABLE one ADD COLUMN b INT;\nINSERT INTO one (a) VALUES (3);\n");
+	put("0001_first.sql",
+	    "CREATE TABLE one (a INT PRIMARY KEY);\nINSERT INTO one VALUES (1), (2);\n"
+	    "ALTER TABLE one ADD COLUMN b INT;\nINSERT INTO one (a) VALUES (3);\n");
 	put("0002_second.sql", "CREATE TABLE two (a INT PRIMARY KEY);\n");
 	drop_file("0003_third.sql");
 	return 0;
@@ -97,7 +104,9 @@ static int fresh(void **state)
 
 static struct db *open_root(void)
 {
-	struct db_options options = { .socket = server.socket, .user = "root", .database = "m", .statement_s = -1 };
+	struct db_options options = {
+		.socket = server.socket, .user = "root", .database = "m", .statement_s = -1
+	};
 	struct db *db;
 
 	assert_ok(db_new(&options, &db));
@@ -120,8 +129,11 @@ static long number(const char *sql) { return private_mariadb_number(&server, "m"
 static enum err migrate_for_real(struct migrate_result *ret_result)
 {
 	char migrations[512], views[512], grants[512];
-	struct migrate_options options = { .directory = migrations, .views = views, .grants = grants,
-					   .accounts = accounts, .account_count = ARRAY_SIZE(accounts) };
+	struct migrate_options options = { .directory = migrations,
+					   .views = views,
+					   .grants = grants,
+					   .accounts = accounts,
+					   .account_count = ARRAY_SIZE(accounts) };
 	struct db *db = open_root();
 	int64_t version;
 	enum err e;
@@ -157,24 +169,27 @@ static void the_front_gets_no_grant_on_ciphertext(void **state)
 
 	(void)state;
 	assert_ok(migrate_for_real(&result));
-	assert_true(number("SELECT COUNT(*) FROM information_schema.TABLE_PRIVILEGES WHERE GRANTEE LIKE '%latch_front%'") > 0);
-	assert_int_equal(number("SELECT COUNT(*) FROM information_schema.TABLE_PRIVILEGES WHERE GRANTEE LIKE '%latch_front%' "
-				"AND TABLE_NAME IN ('credential', 'credential_version', 'v_credential_secret', 'tenant_key', "
-				"'v_tenant_key', 'audit_chain')"), 0);
+	assert_true(number(HELD "GRANTEE LIKE '%latch_front%'") > 0);
+	assert_int_equal(number(HELD "GRANTEE LIKE '%latch_front%' "
+				     "AND TABLE_NAME IN ('credential', 'credential_version', "
+				     "'v_credential_secret', 'tenant_key', "
+				     "'v_tenant_key', 'audit_chain')"),
+			 0);
 }
 
 static void a_grant_that_no_statement_needs_any_more_is_taken_back(void **state)
 {
 	struct migrate_result result;
-	const char *held = "SELECT COUNT(*) FROM information_schema.TABLE_PRIVILEGES WHERE TABLE_NAME = 'credential_version' "
-			   "AND PRIVILEGE_TYPE = 'SELECT'";
+	const char *held = HELD "TABLE_NAME = 'credential_version' "
+				"AND PRIVILEGE_TYPE = 'SELECT'";
 	long before;
 
 	(void)state;
 	assert_ok(migrate_for_real(&result));
 	before = number(held);
-	private_mariadb_run(&server, "m", "GRANT SELECT ON credential_version TO latch_front@localhost;"
-					  "GRANT SELECT ON credential_version TO stranger@localhost;");
+	private_mariadb_run(&server, "m",
+			    "GRANT SELECT ON credential_version TO latch_front@localhost;"
+			    "GRANT SELECT ON credential_version TO stranger@localhost;");
 	assert_ok(migrate_for_real(&result));
 	assert_int_equal(number(held), before + 1); /* the stranger's: not ours to judge */
 }
@@ -190,7 +205,9 @@ static void each_file_runs_once(void **state)
 	assert_ok(migrate(&result));
 	assert_int_equal(result.files_applied, 0);
 	assert_int_equal(number("SELECT COUNT(*) FROM one"), 3);
-	assert_int_equal(number("SELECT COUNT(*) FROM schema_migration WHERE done = started AND applied_at > 0"), 2);
+	assert_int_equal(number("SELECT COUNT(*) FROM schema_migration "
+				"WHERE done = started AND applied_at > 0"),
+			 2);
 }
 
 static void an_applied_file_must_not_change(void **state)
@@ -212,7 +229,7 @@ static void an_older_program_leaves_a_newer_schema_alone(void **state)
 	drop_file("0002_second.sql");
 	put("0003_third.sql", "CREATE TABLE three (a INT);\n");
 	assert_int_equal(migrate(&result), ERR_CONFLICT);
-	assert_int_equal(number("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'm' AND TABLE_NAME = 'three'"), 0);
+	assert_int_equal(number(TABLES "TABLE_SCHEMA = 'm' AND TABLE_NAME = 'three'"), 0);
 }
 
 static void a_failed_file_goes_on_where_it_stopped_once_it_is_mended(void **state)
@@ -259,9 +276,15 @@ static void crash_at(const char *place)
 static void a_migration_goes_on_after_a_crash_at_any_statement(void **state)
 {
 	static const char *const places[] = {
-		"migration_statement_marked",	"migration_statement_run",     "migration_statement_marked:2",
-		"migration_statement_run:2",	"migration_statement_marked:3", "migration_statement_run:3",
-		"before_commit",		"after_commit",		       "before_commit:2",
+		"migration_statement_marked",
+		"migration_statement_run",
+		"migration_statement_marked:2",
+		"migration_statement_run:2",
+		"migration_statement_marked:3",
+		"migration_statement_run:3",
+		"before_commit",
+		"after_commit",
+		"before_commit:2",
 		"after_commit:2",
 	};
 	struct migrate_result result;
@@ -290,7 +313,9 @@ static void try_another(void *arg, const char *file, size_t done, size_t stateme
 static void two_migrations_do_not_run_at_once(void **state)
 {
 	enum err second = OK;
-	struct migrate_options options = { .directory = directory, .progress = try_another, .progress_arg = &second };
+	struct migrate_options options = { .directory = directory,
+					   .progress = try_another,
+					   .progress_arg = &second };
 	struct migrate_result result;
 	struct db *db = open_root();
 

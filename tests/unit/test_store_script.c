@@ -20,7 +20,8 @@ static void assert_statements(const char *script, const char *const *wanted)
 	assert_false(script_next(&rest, &statement));
 }
 
-#define ASSERT_STATEMENTS(script, ...) assert_statements(script, (const char *const[]){ __VA_ARGS__, NULL })
+#define ASSERT_STATEMENTS(script, ...)                                                             \
+	assert_statements(script, (const char *const[]){ __VA_ARGS__, NULL })
 
 static void a_script_is_cut_at_its_semicolons(void **state)
 {

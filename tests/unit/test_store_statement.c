@@ -1,18 +1,14 @@
-/* Values in and out, tenants, sessions: what a handler relies on without seeing it. */
+/* Values in and out: what a handler relies on without seeing it. */
 #include "store_support.h"
-
-#include <mariadb/mysql.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/log.h"
 
 static int empty_tables(void **state)
 {
 	(void)state;
-	private_mariadb_run(&server, "fixture",
-			    "DELETE FROM note; DELETE FROM tag; DELETE FROM counter; DELETE FROM session;");
+	private_mariadb_run(
+		&server, "fixture",
+		"DELETE FROM note; DELETE FROM tag; DELETE FROM counter; DELETE FROM session;");
 	return 0;
 }
 
@@ -59,9 +55,12 @@ static void a_row_comes_back_as_it_was_stored(void **state)
 static void a_null_is_absent_and_not_the_value_of_the_row_before(void **state)
 {
 	struct db *db = open_front(&TENANT_A);
-	struct sql_note_insert_in full = { .note_id = note_id(1),	     .title = STR("full"),
-					   .body = STR("text"),		     .parent_id = { true, note_id(9) },
-					   .remind_at = { true, 77 },	     .blob_data = STR("b") };
+	struct sql_note_insert_in full = { .note_id = note_id(1),
+					   .title = STR("full"),
+					   .body = STR("text"),
+					   .parent_id = { true, note_id(9) },
+					   .remind_at = { true, 77 },
+					   .blob_data = STR("b") };
 	struct sql_note_get_row row;
 
 	(void)state;
@@ -138,7 +137,9 @@ static void a_value_beyond_the_cap_is_refused_and_the_connection_goes_on(void **
 	(void)state;
 	assert_ok(add_note(db, 1, "huge"));
 	assert_ok(add_note(db, 2, "small"));
-	private_mariadb_run(&server, "fixture", "UPDATE note SET blob_data = REPEAT('x', 5 << 20) WHERE title = 'huge'");
+	private_mariadb_run(
+		&server, "fixture",
+		"UPDATE note SET blob_data = REPEAT('x', 5 << 20) WHERE title = 'huge'");
 	assert_int_equal(sql_note_get(db, &in, &row), ERR_TOO_BIG);
 	assert_str(get_note(db, 2).title, "small");
 	db_free(db);
@@ -223,205 +224,41 @@ static void a_list_survives_statements_in_between_and_being_left_early(void **st
 	db_free(db);
 }
 
-/* --- tenants -------------------------------------------------------------------- */
-static void another_tenants_row_is_not_there(void **state)
-{
-	struct db *db = open_front(&TENANT_A);
-	struct sql_note_get_in in = { .note_id = note_id(1) };
-	struct sql_note_get_row row;
-	struct sql_note_delete_in gone = { .note_id = note_id(1) };
-	int64_t rows;
-
-	(void)state;
-	assert_ok(add_note(db, 1, "of A"));
-	enter(db, &TENANT_B);
-	assert_int_equal(sql_note_get(db, &in, &row), ERR_NOT_FOUND);
-	assert_ok(sql_note_delete(db, &gone, &rows));
-	assert_int_equal(rows, 0);
-	enter(db, &TENANT_A);
-	assert_ok(sql_note_get(db, &in, &row));
-	db_free(db);
-}
-
-/* What a statement that forgot, or mistook, the tenant would meet. */
-static void the_view_hides_other_tenants_even_from_a_wrong_statement(void **state)
-{
-	struct db *db = open_front(&TENANT_A);
-	MYSQL *raw = mysql_init(NULL);
-	MYSQL_RES *result;
-
-	(void)state;
-	assert_ok(add_note(db, 1, "of A"));
-	assert_non_null(mysql_real_connect(raw, NULL, "front", "", "fixture", 0, server.socket, 0));
-	assert_int_equal(mysql_query(raw, "SET @lw_tenant = X'BB020000000000000000000000000000'"), 0);
-	assert_int_equal(mysql_query(raw, "SELECT title FROM v_note WHERE tenant_id = X'AA010000000000000000000000000000'"), 0);
-	result = mysql_store_result(raw);
-	assert_int_equal(mysql_num_rows(result), 0);
-	mysql_free_result(result);
-	assert_int_not_equal(mysql_query(raw, "INSERT INTO v_note (tenant_id, note_id, title) VALUES "
-					      "(X'AA010000000000000000000000000000', 'x', 'smuggled')"), 0);
-	assert_int_equal(mysql_errno(raw), 1369);
-	assert_int_not_equal(mysql_query(raw, "SELECT title FROM note"), 0);
-	assert_int_equal(mysql_errno(raw), 1142);
-	mysql_close(raw);
-	db_free(db);
-}
-
-static void a_tenants_statement_without_a_tenant_ends_the_process(void **state)
-{
-	int status;
-	pid_t pid;
-
-	(void)state;
-	pid = fork();
-	if (pid == 0) {
-		struct db_options options = { .socket = server.socket, .user = "front", .database = "fixture" };
-		struct db_scope nobody = { .has_tenant = false };
-		struct db *db;
-
-		signal(SIGABRT, SIG_DFL);
-		if (db_new(&options, &db) != OK)
-			_exit(1);
-		db_enter(db, &nobody);
-		_exit(add_note(db, 1, "whose?") == OK ? 2 : 3);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGABRT);
-	assert_int_equal(private_mariadb_number(&server, "fixture", "SELECT COUNT(*) FROM note"), 0);
-}
-
-/* --- sessions --------------------------------------------------------------------- */
-static const struct id SESSION = { { 5, 5, 5 } }, USER = { { 7, 7 } };
-
-static void begin_session(struct db *db, const char *role)
-{
-	struct sql_fix_session_insert_in in = { .session_id = SESSION, .tenant_id = TENANT_A, .user_id = USER,
-					    .new_role = str_of(role), .expires_at = INT64_MAX };
-
-	assert_ok(sql_fix_session_insert(db, &in, NULL));
-}
-
-static void enter_session(struct db *db, const char *role)
-{
-	struct db_scope scope = { .has_tenant = true, .tenant = TENANT_A, .user = USER, .session = SESSION,
-				  .role = str_of(role) };
-
-	db_enter(db, &scope);
-}
-
-static enum err get_live(struct db *db)
-{
-	struct sql_note_get_live_in in = { .note_id = note_id(1) };
-	struct sql_note_get_live_row row;
-
-	return sql_note_get_live(db, &in, &row);
-}
-
-static void a_revoked_session_reads_nothing(void **state)
-{
-	struct db *db = open_front(&TENANT_A);
-	struct sql_fix_session_revoke_in revoke = { .session_id = SESSION };
-
-	(void)state;
-	assert_ok(add_note(db, 1, "mine"));
-	begin_session(db, "admin");
-	enter_session(db, "admin");
-	assert_false(db_live_confirmed(db));
-	assert_ok(get_live(db));
-	assert_true(db_live_confirmed(db));
-	assert_ok(sql_fix_session_revoke(db, &revoke, NULL));
-	enter_session(db, "admin");
-	assert_int_equal(get_live(db), ERR_NOT_FOUND);
-	assert_false(db_live_confirmed(db));
-	db_free(db);
-}
-
-static void a_token_of_an_old_role_reads_nothing(void **state)
+/* `latchctl migrate` makes the views anew while the pools work. */
+static void a_prepared_statement_survives_new_views_under_it(void **state)
 {
 	struct db *db = open_front(&TENANT_A);
 
 	(void)state;
-	assert_ok(add_note(db, 1, "mine"));
-	begin_session(db, "viewer");
-	enter_session(db, "admin");
-	assert_int_equal(get_live(db), ERR_NOT_FOUND);
+	assert_ok(add_note(db, 1, "before"));
+	assert_str(get_note(db, 1).title, "before");
+	run_fixture("views.sql");
+	assert_str(get_note(db, 1).title, "before");
+	run_fixture("views.sql");
+	assert_ok(db_begin(db));
+	assert_str(get_note(db, 1).title, "before");
+	assert_ok(add_note(db, 2, "behind"));
+	assert_ok(db_commit(db));
+	assert_str(get_note(db, 2).title, "behind");
 	db_free(db);
 }
 
-static void a_principal_without_a_session_that_was_checked_reads(void **state)
-{
-	struct db *db = open_front(&TENANT_A);
-
-	(void)state;
-	assert_ok(add_note(db, 1, "mine"));
-	assert_ok(get_live(db));
-	db_free(db);
-}
-
-static void a_binding_statement_says_whose_the_connection_is(void **state)
-{
-	struct db *db = open_front(&TENANT_B);
-	struct sql_fix_session_bind_in in = { .session_id = SESSION };
-	struct sql_fix_session_bind_row row;
-	struct id bound;
-
-	(void)state;
-	begin_session(db, "admin");
-	assert_false(db_bound_tenant(db, &bound));
-	assert_int_equal(sql_note_get_live(db, &(struct sql_note_get_live_in){ note_id(1) },
-					   &(struct sql_note_get_live_row){ STR_NONE }), ERR_NOT_FOUND);
-	assert_true(db_bound_tenant(db, &bound));
-	assert_true(id_eq(&bound, &TENANT_B));
-	assert_ok(sql_fix_session_bind(db, &in, &row));
-	assert_true(db_bound_tenant(db, &bound));
-	assert_true(id_eq(&bound, &TENANT_A));
-	enter(db, &TENANT_B);
-	assert_ok(add_note(db, 3, "of B"));
-	assert_int_equal(private_mariadb_number(&server, "fixture", "SELECT COUNT(*) FROM note WHERE tenant_id LIKE X'BB25'"), 1);
-	db_free(db);
-}
-
-/* --- secrets ------------------------------------------------------------------------ */
-static void a_wiped_statements_value_does_not_outlive_the_scope(void **state)
-{
-	struct db *db = open_front(&TENANT_A);
-	struct sql_note_secret_in in = { .note_id = note_id(1) };
-	struct sql_note_secret_row row;
-	struct sql_note_insert_in insert = { .note_id = note_id(1), .title = STR("t"), .blob_data = STR("CANARY") };
-	const char *where;
-
-	(void)state;
-	assert_ok(sql_note_insert(db, &insert, NULL));
-	assert_ok(sql_note_secret(db, &in, &row));
-	assert_str(row.blob_data, "CANARY");
-	where = row.blob_data.p;
-	db_leave(db);
-	assert_memory_equal(where, "\0\0\0\0\0\0", 6);
-	db_free(db);
-}
+#define TEST(name) cmocka_unit_test_setup(name, empty_tables)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(a_row_comes_back_as_it_was_stored, empty_tables),
-		cmocka_unit_test_setup(a_null_is_absent_and_not_the_value_of_the_row_before, empty_tables),
-		cmocka_unit_test_setup(a_text_larger_than_its_buffer_is_read_whole, empty_tables),
-		cmocka_unit_test_setup(long_texts_in_a_list_are_read_whole, empty_tables),
-		cmocka_unit_test_setup(a_value_beyond_the_cap_is_refused_and_the_connection_goes_on, empty_tables),
-		cmocka_unit_test_setup(a_text_is_measured_in_characters, empty_tables),
-		cmocka_unit_test_setup(a_text_that_must_be_there_cannot_be_forgotten, empty_tables),
-		cmocka_unit_test_setup(a_taken_name_says_which_key_it_met, empty_tables),
-		cmocka_unit_test_setup(a_change_that_changes_nothing_still_counts_its_row, empty_tables),
-		cmocka_unit_test_setup(a_list_survives_statements_in_between_and_being_left_early, empty_tables),
-		cmocka_unit_test_setup(another_tenants_row_is_not_there, empty_tables),
-		cmocka_unit_test_setup(the_view_hides_other_tenants_even_from_a_wrong_statement, empty_tables),
-		cmocka_unit_test_setup(a_tenants_statement_without_a_tenant_ends_the_process, empty_tables),
-		cmocka_unit_test_setup(a_revoked_session_reads_nothing, empty_tables),
-		cmocka_unit_test_setup(a_token_of_an_old_role_reads_nothing, empty_tables),
-		cmocka_unit_test_setup(a_principal_without_a_session_that_was_checked_reads, empty_tables),
-		cmocka_unit_test_setup(a_binding_statement_says_whose_the_connection_is, empty_tables),
-		cmocka_unit_test_setup(a_wiped_statements_value_does_not_outlive_the_scope, empty_tables),
+		TEST(a_row_comes_back_as_it_was_stored),
+		TEST(a_null_is_absent_and_not_the_value_of_the_row_before),
+		TEST(a_text_larger_than_its_buffer_is_read_whole),
+		TEST(long_texts_in_a_list_are_read_whole),
+		TEST(a_value_beyond_the_cap_is_refused_and_the_connection_goes_on),
+		TEST(a_text_is_measured_in_characters),
+		TEST(a_text_that_must_be_there_cannot_be_forgotten),
+		TEST(a_taken_name_says_which_key_it_met),
+		TEST(a_change_that_changes_nothing_still_counts_its_row),
+		TEST(a_list_survives_statements_in_between_and_being_left_early),
+		TEST(a_prepared_statement_survives_new_views_under_it),
 	};
 
 	log_setup("test_store_statement", LOG_ERROR);

@@ -15,7 +15,8 @@ static int fresh_counters(void **state)
 	(void)state;
 	unsetenv("LATCHWORK_DB_FAULT");
 	private_mariadb_run(&server, "fixture",
-			    "DELETE FROM note; DELETE FROM counter; INSERT INTO counter VALUES ('a', 0), ('b', 0);");
+			    "DELETE FROM note; DELETE FROM counter;"
+			    "INSERT INTO counter VALUES ('a', 0), ('b', 0);");
 	return 0;
 }
 
@@ -136,7 +137,8 @@ static void *cross_over(void *arg)
 static void both_sides_of_a_deadlock_succeed_in_the_end(void **state)
 {
 	pthread_barrier_t met;
-	struct crossing one = { "a", "b", &met, 0, ERR_INTERNAL }, two = { "b", "a", &met, 0, ERR_INTERNAL };
+	struct crossing one = { "a", "b", &met, 0, ERR_INTERNAL },
+			two = { "b", "a", &met, 0, ERR_INTERNAL };
 	pthread_t thread;
 
 	(void)state;
@@ -158,14 +160,16 @@ static enum err doom(struct db *db, void *arg)
 
 	TRY(set(db, "a", 7));
 	TRY(set(other, "b", 1));
-	(void)set(db, "b", 2); /* waits for `other` until it may wait no longer */
+	(void)set(db, "b", 2);  /* waits for `other` until it may wait no longer */
 	return set(db, "a", 9); /* a caller that overlooked it */
 }
 
 static void nothing_runs_in_a_transaction_that_the_server_gave_up(void **state)
 {
 	struct db *other = open_front(NULL);
-	struct db_options options = { .socket = server.socket, .user = "front", .database = "fixture", .lock_wait_s = 1 };
+	struct db_options options = {
+		.socket = server.socket, .user = "front", .database = "fixture", .lock_wait_s = 1
+	};
 	struct db *db;
 
 	(void)state;
@@ -369,7 +373,9 @@ static void a_crash_between_statement_and_commit_leaves_nothing(void **state)
 static void a_dead_database_is_not_asked_again_at_once(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct db_options options = { .user = "front", .database = "fixture", .connect_timeout_s = 1 };
+	struct db_options options = { .user = "front",
+				      .database = "fixture",
+				      .connect_timeout_s = 1 };
 	struct pollfd waiting = { .events = POLLIN };
 	struct db *db;
 	int fd;

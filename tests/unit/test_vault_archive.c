@@ -1,4 +1,7 @@
-/* Archives that were tampered with are refused before anything is written; whole ones come back whole. */
+/*
+ * Archives that were tampered with are refused before anything is written; whole ones come back
+ * whole.
+ */
 #include "vault_support.h"
 
 #include "base/arena.h"
@@ -56,7 +59,8 @@ static void free_lines(struct lines *lines)
 }
 
 /* Reads all of it: how many records came, and what ended it. */
-static enum err read_archive(const struct secret *pass, const char *text, size_t n, int *ret_records)
+static enum err read_archive(const struct secret *pass, const char *text, size_t n,
+			     int *ret_records)
 {
 	FILE *file = fmemopen((void *)(uintptr_t)text, n, "r");
 	struct archive_reader reader;
@@ -103,15 +107,15 @@ static void a_whole_archive_is_read_to_its_end(void **state)
 static void an_archive_with_lines_missing_moved_or_repeated_is_refused(void **state)
 {
 	static const int orders[][8] = {
-		{ 0, 1, 2, 3, 4, -1 },          /* no end */
-		{ 0, 1, 2, 3, 5, -1 },          /* the last record is missing */
-		{ 0, 1, 3, 4, 5, -1 },          /* one in the middle */
-		{ 0, 2, 3, 4, 5, -1 },          /* the first */
-		{ 0, 2, 1, 3, 4, 5, -1 },       /* exchanged */
-		{ 0, 1, 1, 2, 3, 4, 5, -1 },    /* repeated */
-		{ 0, 5, -1 },                   /* nothing but the end */
-		{ 0, 1, 2, 3, 4, 5, 5, -1 },    /* something behind the end */
-		{ 1, 2, 3, 4, 5, -1 },          /* no header */
+		{ 0, 1, 2, 3, 4, -1 },       /* no end */
+		{ 0, 1, 2, 3, 5, -1 },       /* the last record is missing */
+		{ 0, 1, 3, 4, 5, -1 },       /* one in the middle */
+		{ 0, 2, 3, 4, 5, -1 },       /* the first */
+		{ 0, 2, 1, 3, 4, 5, -1 },    /* exchanged */
+		{ 0, 1, 1, 2, 3, 4, 5, -1 }, /* repeated */
+		{ 0, 5, -1 },                /* nothing but the end */
+		{ 0, 1, 2, 3, 4, 5, 5, -1 }, /* something behind the end */
+		{ 1, 2, 3, 4, 5, -1 },       /* no header */
 		{ 0, -1 },
 	};
 	SECRET_AUTO struct secret pass = passphrase("correct horse");
@@ -177,7 +181,8 @@ static void no_changed_byte_and_no_cut_goes_unnoticed(void **state)
 
 static void a_wrong_passphrase_is_refused_at_the_first_record(void **state)
 {
-	SECRET_AUTO struct secret pass = passphrase("correct horse"), wrong = passphrase("correct house");
+	SECRET_AUTO struct secret pass = passphrase("correct horse"),
+				  wrong = passphrase("correct house");
 	BUF_AUTO struct buf text = { 0 };
 	struct lines lines;
 	int records;
@@ -193,7 +198,8 @@ static void a_wrong_passphrase_is_refused_at_the_first_record(void **state)
 /* --- export and restore ----------------------------------------------------------- */
 #define DATA "{\"api_key\":\"canary-0123456789\",\"extra\":{\"n\":1.5}}"
 
-static FILE *export_tenant(struct ctx *cx, const struct secret *pass, int64_t credentials, int64_t versions)
+static FILE *export_tenant(struct ctx *cx, const struct secret *pass, int64_t credentials,
+			   int64_t versions)
 {
 	struct vault_archived archived;
 	FILE *file = tmpfile();
@@ -220,18 +226,33 @@ static void what_was_exported_comes_back_with_its_history(void **state)
 	assert_ok(store(a, "oauth2", "{}", NULL));
 	file = export_tenant(a, &pass, 2, 3);
 	assert_ok(vault_verify_archive(b, &pass, file, why, &archived));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE tenant_id = ID", &TENANT_B), 0);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential WHERE tenant_id = ID", &TENANT_B), 0);
 	assert_ok(vault_restore_archive(b, &pass, file, NULL, why, &archived));
 	assert_int_equal(archived.credentials, 2);
 	assert_int_equal(archived.versions, 3);
 	assert_opens_as(b, &id, DATA);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential_version WHERE credential_id = ID", &id), 4);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM audit WHERE action = 'credential.import' AND tenant_id = ID", &TENANT_B), 2);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM audit WHERE action = 'credential.export' AND tenant_id = ID", &TENANT_A), 1);
-	assert_int_equal(number_of("SELECT COUNT(DISTINCT masked) FROM credential WHERE credential_id = ID", &id), 1);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential_version WHERE credential_id = ID", &id),
+		4);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM audit WHERE action = 'credential.import' AND "
+			  "tenant_id = ID",
+			  &TENANT_B),
+		2);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM audit WHERE action = 'credential.export' AND "
+			  "tenant_id = ID",
+			  &TENANT_A),
+		1);
+	assert_int_equal(
+		number_of("SELECT COUNT(DISTINCT masked) FROM credential WHERE credential_id = ID",
+			  &id),
+		1);
 	/* Again, into the tenant that has these ids: none is lost or overwritten. */
 	assert_ok(vault_restore_archive(b, &pass, file, NULL, why, &archived));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE tenant_id = ID", &TENANT_B), 4);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential WHERE tenant_id = ID", &TENANT_B), 4);
 	fclose(file);
 	close_vault(a);
 	close_vault(b);
@@ -255,10 +276,13 @@ static void a_broken_archive_restores_nothing(void **state)
 	c = fgetc(file);
 	assert_int_equal(fseek(file, -400, SEEK_END), 0);
 	assert_int_not_equal(fputc(c == 'A' ? 'B' : 'A', file), EOF);
-	assert_int_equal(vault_restore_archive(b, &pass, file, NULL, why, &archived), ERR_UNREADABLE);
+	assert_int_equal(vault_restore_archive(b, &pass, file, NULL, why, &archived),
+			 ERR_UNREADABLE);
 	assert_non_null(strstr(why, "line "));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE tenant_id = ID", &TENANT_B), 0);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM tenant_key WHERE tenant_id = ID", &TENANT_B), 0);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential WHERE tenant_id = ID", &TENANT_B), 0);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM tenant_key WHERE tenant_id = ID", &TENANT_B), 0);
 	fclose(file);
 	close_vault(a);
 	close_vault(b);
@@ -294,7 +318,9 @@ static void a_credential_that_doesnt_open_is_counted_and_left_out(void **state)
 	(void)state;
 	assert_ok(store(cx, "api_key", DATA, &id));
 	assert_ok(store(cx, "api_key", DATA, NULL));
-	run_sql("UPDATE credential_version SET ciphertext = REVERSE(ciphertext) WHERE credential_id = ID", &id);
+	run_sql("UPDATE credential_version SET ciphertext = REVERSE(ciphertext) WHERE "
+		"credential_id = ID",
+		&id);
 	assert_ok(vault_export(cx, &pass, file, NULL, &archived));
 	assert_int_equal(archived.unreadable, 1);
 	assert_int_equal(archived.credentials, 1);
@@ -313,15 +339,19 @@ static void collect(void *arg, int64_t line, const char *why)
 static void lines_of_an_earlier_backend_are_stored_once_and_failures_are_told(void **state)
 {
 	static const char text[] =
-		"{\"name\":\"one\",\"type\":\"api_key\",\"service\":\"stripe\",\"token\":\"" TOKEN_OBJECT "\"}\n"
-		"{\"name\":\"two\",\"type\":\"api_key\",\"token\":\"" TOKEN_TEXT "\",\"created_at\":\"2020-01-01\"}\n"
+		"{\"name\":\"one\",\"type\":\"api_key\",\"service\":\"stripe\","
+		"\"token\":\"" TOKEN_OBJECT "\"}\n"
+		"{\"name\":\"two\",\"type\":\"api_key\",\"token\":\"" TOKEN_TEXT
+		"\",\"created_at\":\"2020-01-01\"}\n"
 		"\n"
-		"{\"name\":\"three\",\"type\":\"basic_auth\",\"token\":\"" TOKEN_UNKNOWN_MEMBER "\"}\n"
+		"{\"name\":\"three\",\"type\":\"basic_auth\",\"token\":\"" TOKEN_UNKNOWN_MEMBER
+		"\"}\n"
 		"not json\n"
 		"{\"name\":\"five\",\"type\":\"api_key\",\"token\":\"" TOKEN_FOREIGN "\"}\n"
 		"{\"name\":\"six\",\"type\":\"nonsense\",\"token\":\"" TOKEN_OBJECT "\"}\n"
 		"{\"name\":\"seven\",\"type\":\"basic_auth\",\"token\":\"" TOKEN_OBJECT "\"}\n"
-		"{\"name\":\"eight\",\"type\":\"api_key\",\"token\":\"" TOKEN_OBJECT "\",\"second\":\"" TOKEN_TEXT "\"}\n";
+		"{\"name\":\"eight\",\"type\":\"api_key\",\"token\":\"" TOKEN_OBJECT
+		"\",\"second\":\"" TOKEN_TEXT "\"}\n";
 	SECRET_AUTO struct secret key = SECRET_EMPTY;
 	struct ctx *cx = open_vault("ctl", &TENANT_A);
 	struct vault_imported imported;
@@ -332,7 +362,9 @@ static void lines_of_an_earlier_backend_are_stored_once_and_failures_are_told(vo
 	assert_ok(fernet_key_parse(STR(FERNET_KEY), &key));
 	for (int round = 0; round < 2; round++) {
 		FILE *file = fmemopen((void *)(uintptr_t)text, sizeof(text) - 1, "r");
-		const struct vault_import import = { .in = file, .key = &key, .failed = collect, .arg = &told };
+		const struct vault_import import = {
+			.in = file, .key = &key, .failed = collect, .arg = &told
+		};
 
 		assert_ok(vault_import_fernet(cx, &import, &imported));
 		assert_int_equal(imported.stored, round == 0 ? 3 : 0);
@@ -341,13 +373,28 @@ static void lines_of_an_earlier_backend_are_stored_once_and_failures_are_told(vo
 		fclose(file);
 	}
 	buf_add_char(&told, '\0');
-	for (const char *const *line = (const char *const[]){ "5: ", "6: ", "7: ", "8: data.", "9: ", NULL }; *line; line++)
+	for (const char *const *line =
+		     (const char *const[]){ "5: ", "6: ", "7: ", "8: data.", "9: ", NULL };
+	     *line; line++)
 		assert_non_null(strstr(told.p, *line));
 	assert_null(strstr(told.p, "gAAAA"));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE name = 'one' AND service = 'stripe'", &ID_NIL), 1);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE JSON_VALUE(masked, '$.extra.realm') = '****'", &ID_NIL), 1);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE JSON_VALUE(masked, '$.api_key') = 'sk_p****'", &ID_NIL), 1);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM audit WHERE action = 'credential.import'", &ID_NIL), 3);
+	assert_int_equal(
+		number_of(
+			"SELECT COUNT(*) FROM credential WHERE name = 'one' AND service = 'stripe'",
+			&ID_NIL),
+		1);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE JSON_VALUE(masked, "
+				   "'$.extra.realm') = '****'",
+				   &ID_NIL),
+			 1);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential WHERE JSON_VALUE(masked, '$.api_key') = "
+			  "'sk_p****'",
+			  &ID_NIL),
+		1);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM audit WHERE action = 'credential.import'", &ID_NIL),
+		3);
 	close_vault(cx);
 }
 

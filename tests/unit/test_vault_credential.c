@@ -7,7 +7,10 @@
 
 #define LONG_KEY "{\"api_key\":\"canary-0123456789\"}"
 
-/* Runs a handler of a changing operation as the pipeline does: in a transaction that an error rolls back. */
+/*
+ * Runs a handler of a changing operation as the pipeline does: in a transaction that an error rolls
+ * back.
+ */
 #define IN_TRANSACTION(cx, call)                                                                   \
 	({                                                                                         \
 		assert_ok(db_begin((cx)->db));                                                     \
@@ -45,7 +48,9 @@ static int64_t int_of(const json_t *object, const char *name)
 static void a_stored_credential_is_read_masked_and_opens_to_what_was_sent(void **state)
 {
 	struct ctx *cx = open_vault("vault", &TENANT_A), *front = open_vault("front", &TENANT_A);
-	struct credential_create_in in = { .name = STR("Stripe"), .type = STR("api_key"), .service = STR("stripe") };
+	struct credential_create_in in = { .name = STR("Stripe"),
+					   .type = STR("api_key"),
+					   .service = STR("stripe") };
 	struct credential_get_in get;
 	struct reply reply;
 	json_t *answer;
@@ -82,7 +87,8 @@ static void reveal_answers_the_plain_data_and_nothing_else_does(void **state)
 	reply_init(&reply);
 	assert_ok(store(cx, "api_key", LONG_KEY, &in.credential_id));
 	assert_ok(IN_TRANSACTION(cx, credential_reveal(cx, &in, &reply)));
-	assert_str(json_member_text(json_member(body(cx, &reply), "data"), "api_key"), "canary-0123456789");
+	assert_str(json_member_text(json_member(body(cx, &reply), "data"), "api_key"),
+		   "canary-0123456789");
 	assert_true(cx->audit.has_target);
 	reply_done(&reply);
 	close_vault(cx);
@@ -94,15 +100,23 @@ static void the_database_holds_no_plain_secret(void **state)
 
 	(void)state;
 	assert_ok(store(cx, "api_key", LONG_KEY, NULL));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential_version WHERE LOCATE('canary-', ciphertext) > 0"
-				   " OR LOCATE('canary-', masked) > 0", &ID_NIL), 0);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE LOCATE('canary-', masked) > 0", &ID_NIL), 0);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential_version WHERE LOCATE('canary-', "
+			  "ciphertext) > 0"
+			  " OR LOCATE('canary-', masked) > 0",
+			  &ID_NIL),
+		0);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential WHERE LOCATE('canary-', masked) > 0",
+			  &ID_NIL),
+		0);
 	close_vault(cx);
 }
 
 static void another_tenants_credential_is_absent_everywhere(void **state)
 {
-	struct ctx *a = open_vault("vault", &TENANT_A), *b = open_vault("vault", &TENANT_B), *front = open_vault("front", &TENANT_B);
+	struct ctx *a = open_vault("vault", &TENANT_A), *b = open_vault("vault", &TENANT_B),
+		   *front = open_vault("front", &TENANT_B);
 	SECRET_AUTO struct secret plain = SECRET_EMPTY;
 	struct reply reply;
 	struct id id;
@@ -112,10 +126,16 @@ static void another_tenants_credential_is_absent_everywhere(void **state)
 	assert_ok(store(a, "api_key", LONG_KEY, &id));
 	assert_int_equal(plain_of(b, &id, &plain), ERR_NOT_FOUND);
 	assert_int_equal(change(b, &id, "{\"api_key\":\"x\"}"), ERR_NOT_FOUND);
-	assert_int_equal(credential_get(front, &(struct credential_get_in){ id }, &reply), ERR_NOT_FOUND);
-	assert_int_equal(version_list(front, &(struct version_list_in){ id }, &reply), ERR_NOT_FOUND);
-	assert_int_equal(IN_TRANSACTION(b, credential_delete(b, &(struct credential_delete_in){ .credential_id = id, .purge = true }, &reply)),
+	assert_int_equal(credential_get(front, &(struct credential_get_in){ id }, &reply),
 			 ERR_NOT_FOUND);
+	assert_int_equal(version_list(front, &(struct version_list_in){ id }, &reply),
+			 ERR_NOT_FOUND);
+	assert_int_equal(
+		IN_TRANSACTION(b, credential_delete(b,
+						    &(struct credential_delete_in){
+							    .credential_id = id, .purge = true },
+						    &reply)),
+		ERR_NOT_FOUND);
 	assert_opens_as(a, &id, LONG_KEY);
 	reply_done(&reply);
 	close_vault(a);
@@ -133,9 +153,11 @@ static void a_change_makes_a_version_only_when_the_data_differs(void **state)
 	assert_ok(change(cx, &id, "{}"));
 	assert_ok(change(cx, &id, LONG_KEY));
 	assert_ok(change(cx, &id, "{\"api_key\":\"cana****\"}"));
-	assert_int_equal(number_of("SELECT version FROM credential WHERE credential_id = ID", &id), 1);
+	assert_int_equal(number_of("SELECT version FROM credential WHERE credential_id = ID", &id),
+			 1);
 	assert_ok(change(cx, &id, "{\"api_key\":\"another-0123456789\"}"));
-	assert_int_equal(number_of("SELECT version FROM credential WHERE credential_id = ID", &id), 2);
+	assert_int_equal(number_of("SELECT version FROM credential WHERE credential_id = ID", &id),
+			 2);
 	assert_opens_as(cx, &id, "{\"api_key\":\"another-0123456789\"}");
 	close_vault(cx);
 }
@@ -162,15 +184,23 @@ static void a_new_secret_is_untested_and_a_new_name_is_not(void **state)
 	(void)state;
 	reply_init(&reply);
 	assert_ok(store(cx, "api_key", LONG_KEY, &in.credential_id));
-	run_sql("UPDATE credential SET status = 'active', verify_status = 'passed', verify_account = '{\"id\":\"acct\"}'"
-		" WHERE credential_id = ID", &in.credential_id);
+	run_sql("UPDATE credential SET status = 'active', verify_status = 'passed', "
+		"verify_account = '{\"id\":\"acct\"}'"
+		" WHERE credential_id = ID",
+		&in.credential_id);
 	assert_ok(IN_TRANSACTION(cx, credential_update(cx, &in, &reply)));
 	assert_str(json_member_text(body(cx, &reply), "status"), "active");
-	assert_str(json_member_text(json_member(json_member(body(cx, &reply), "verify"), "account"), "id"), "acct");
+	assert_str(json_member_text(json_member(json_member(body(cx, &reply), "verify"), "account"),
+				    "id"),
+		   "acct");
 	assert_ok(change(cx, &in.credential_id, "{\"api_key\":\"new\"}"));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE credential_id = ID AND status = 'untested'"
-				   " AND verify_status IS NULL AND verify_account IS NULL AND name = 'renamed'",
-				   &in.credential_id), 1);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential WHERE credential_id = ID AND status = "
+			  "'untested'"
+			  " AND verify_status IS NULL AND verify_account IS NULL AND name = "
+			  "'renamed'",
+			  &in.credential_id),
+		1);
 	reply_done(&reply);
 	close_vault(cx);
 }
@@ -185,12 +215,15 @@ static void an_update_that_changes_nothing_writes_nothing_and_keeps_its_tag(void
 	(void)state;
 	reply_init(&reply);
 	assert_ok(store(cx, "api_key", LONG_KEY, &in.credential_id));
-	before = number_of("SELECT updated_at FROM credential WHERE credential_id = ID", &in.credential_id);
+	before = number_of("SELECT updated_at FROM credential WHERE credential_id = ID",
+			   &in.credential_id);
 	in.data = tree(cx, "{\"api_key\":\"cana****\"}");
 	cx->now_ms += 1000;
 	assert_ok(IN_TRANSACTION(cx, credential_update(cx, &in, &reply)));
 	assert_true(cx->audit.quiet);
-	assert_int_equal(number_of("SELECT updated_at FROM credential WHERE credential_id = ID", &in.credential_id), before);
+	assert_int_equal(number_of("SELECT updated_at FROM credential WHERE credential_id = ID",
+				   &in.credential_id),
+			 before);
 	reply_done(&reply);
 	close_vault(cx);
 }
@@ -204,7 +237,10 @@ static void two_changes_within_one_millisecond_have_different_tags(void **state)
 	assert_ok(store(cx, "api_key", LONG_KEY, &id));
 	assert_ok(change(cx, &id, "{\"api_key\":\"one\"}"));
 	assert_ok(change(cx, &id, "{\"api_key\":\"two\"}"));
-	assert_int_equal(number_of("SELECT updated_at - created_at FROM credential WHERE credential_id = ID", &id), 2);
+	assert_int_equal(
+		number_of("SELECT updated_at - created_at FROM credential WHERE credential_id = ID",
+			  &id),
+		2);
 	close_vault(cx);
 }
 
@@ -294,8 +330,12 @@ static void a_hidden_credential_is_gone_at_once_and_destroyed_after_its_time(voi
 	assert_int_equal(purged, 1);
 	assert_int_equal(number_of("SELECT COUNT(*) FROM credential_version", &ID_NIL), 0);
 	assert_int_equal(number_of("SELECT COUNT(*) FROM credential", &ID_NIL), 0);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM audit WHERE action = 'credential.purge' AND actor_kind = 'system'"
-				   " AND target_id = ID", &in.credential_id), 1);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM audit WHERE action = 'credential.purge' AND "
+			  "actor_kind = 'system'"
+			  " AND target_id = ID",
+			  &in.credential_id),
+		1);
 	assert_true(id_is_nil(&worker->who.tenant));
 	reply_done(&reply);
 	close_vault(cx);
@@ -314,8 +354,13 @@ static void a_purge_leaves_no_row_and_says_so(void **state)
 	assert_ok(change(cx, &in.credential_id, "{\"api_key\":\"x\"}"));
 	assert_ok(IN_TRANSACTION(cx, credential_delete(cx, &in, &reply)));
 	assert_str(buf_str(&reply.body), "{\"purged\":true,\"verified\":true}");
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential_version WHERE credential_id = ID", &in.credential_id), 0);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE credential_id = ID", &in.credential_id), 0);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential_version WHERE credential_id = ID",
+			  &in.credential_id),
+		0);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE credential_id = ID",
+				   &in.credential_id),
+			 0);
 	reply_done(&reply);
 	close_vault(cx);
 }
@@ -333,7 +378,8 @@ static void a_list_is_filtered_and_shows_no_secret(void **state)
 	assert_ok(store(cx, "oauth2", "{\"client_secret\":\"canary-0123456789\"}", NULL));
 	assert_ok(credential_list(front, &in, &reply));
 	assert_int_equal(json_length(body(front, &reply)), 2);
-	assert_str(json_member_text(json_item(body(front, &reply), 0), "type"), "oauth2"); /* newest first */
+	assert_str(json_member_text(json_item(body(front, &reply), 0), "type"),
+		   "oauth2"); /* newest first */
 	assert_false(reply_holds(&reply, "canary-"));
 	reply_reset(&reply);
 	in.type = STR("api_key");
@@ -382,7 +428,9 @@ static void a_service_has_one_key_that_is_made_replaced_listed_and_removed(void 
 	assert_int_equal(reply.status, 204);
 	assert_int_equal(IN_TRANSACTION(front, key_delete(front, &delete, &reply)), ERR_NOT_FOUND);
 	set_key(cx, "openai", "sk-0000000000000000", 201);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE key_service = 'openai'", &ID_NIL), 1);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential WHERE key_service = 'openai'", &ID_NIL),
+		1);
 	reply_done(&reply);
 	close_vault(cx);
 	close_vault(front);
@@ -399,15 +447,18 @@ static void a_key_cant_be_moved_to_a_service_that_has_one(void **state)
 	reply_init(&reply);
 	set_key(cx, "a", "key of a", 201);
 	set_key(cx, "b", "key of b", 201);
-	version = private_mariadb_number(&server, "latchwork", "SELECT COUNT(*) FROM credential WHERE key_service = 'a'");
+	version = private_mariadb_number(&server, "latchwork",
+					 "SELECT COUNT(*) FROM credential WHERE key_service = 'a'");
 	assert_int_equal(version, 1);
 	{
 		struct ctx *front = open_vault("front", &TENANT_A);
 		struct key_list_in list = { .limit = 50 };
 
 		assert_ok(key_list(front, &list, &reply));
-		assert_true(id_parse(ID_CREDENTIAL, json_member_text(json_item(body(front, &reply), 1), "credential_id"),
-				     &in.credential_id));
+		assert_true(id_parse(
+			ID_CREDENTIAL,
+			json_member_text(json_item(body(front, &reply), 1), "credential_id"),
+			&in.credential_id));
 		close_vault(front);
 	}
 	assert_int_equal(IN_TRANSACTION(cx, credential_update(cx, &in, &reply)), ERR_CONFLICT);
@@ -425,8 +476,11 @@ static void a_deleted_tenants_keys_and_secrets_are_destroyed(void **state)
 	assert_ok(store(other, "api_key", LONG_KEY, &kept));
 	assert_ok(IN_TRANSACTION(cx, vault_forget_tenant(cx)));
 	assert_int_equal(number_of("SELECT COUNT(*) FROM tenant_key", &ID_NIL), 1);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential_version WHERE credential_id = ID", &id), 0);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE credential_id = ID", &id), 0);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential_version WHERE credential_id = ID", &id),
+		0);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM credential WHERE credential_id = ID", &id),
+			 0);
 	assert_opens_as(other, &kept, LONG_KEY);
 	close_vault(cx);
 	close_vault(other);

@@ -39,7 +39,7 @@ static void a_mask_shows_four_characters_of_a_long_secret_and_none_of_a_short_on
 		{ "exactly fifteen", "****" },
 		{ "exactly sixteen!", "exac****" },
 		{ "sk_live_0123456789abcdef", "sk_l****" },
-		{ "ééééééééééééééé", "****" },          /* fifteen characters, thirty bytes */
+		{ "ééééééééééééééé", "****" }, /* fifteen characters, thirty bytes */
 		{ "ééééééééééééééééé", "éééé****" },
 		{ "😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀", "😀😀😀😀****" },
 	};
@@ -60,15 +60,22 @@ static void an_answer_shows_no_secret_member_of_any_type(void **state)
 	static const struct {
 		const char *type, *data, *masked;
 	} cases[] = {
-		{ "api_key", "{\"api_key\":\"0123456789abcdef\",\"api_secret\":\"x\",\"header\":\"X-Key\"}",
+		{ "api_key",
+		  "{\"api_key\":\"0123456789abcdef\",\"api_secret\":\"x\",\"header\":\"X-Key\"}",
 		  "{\"api_key\":\"0123****\",\"api_secret\":\"****\",\"header\":\"X-Key\"}" },
-		{ "basic_auth", "{\"username\":\"ada@example.test long enough\",\"password\":\"hunter2\"}",
+		{ "basic_auth",
+		  "{\"username\":\"ada@example.test long enough\",\"password\":\"hunter2\"}",
 		  "{\"username\":\"ada@example.test long enough\",\"password\":\"****\"}" },
 		{ "oauth2",
-		  "{\"client_id\":\"id\",\"client_secret\":\"s\",\"access_token\":\"a\",\"refresh_token\":\"r\",\"scopes\":[\"a\"]}",
-		  "{\"client_id\":\"id\",\"client_secret\":\"****\",\"access_token\":\"****\",\"refresh_token\":\"****\",\"scopes\":[\"a\"]}" },
-		{ "api_key", "{\"api_key\":\"k\",\"extra\":{\"pin\":1234,\"on\":true,\"deep\":{\"a\":\"b\"},\"list\":[1],\"long\":\"abcdefghijklmnop\"}}",
-		  "{\"api_key\":\"****\",\"extra\":{\"pin\":\"****\",\"on\":\"****\",\"deep\":\"****\",\"list\":\"****\",\"long\":\"abcd****\"}}" },
+		  "{\"client_id\":\"id\",\"client_secret\":\"s\",\"access_token\":\"a\","
+		  "\"refresh_token\":\"r\",\"scopes\":[\"a\"]}",
+		  "{\"client_id\":\"id\",\"client_secret\":\"****\",\"access_token\":\"****\","
+		  "\"refresh_token\":\"****\",\"scopes\":[\"a\"]}" },
+		{ "api_key",
+		  "{\"api_key\":\"k\",\"extra\":{\"pin\":1234,\"on\":true,\"deep\":{\"a\":\"b\"},"
+		  "\"list\":[1],\"long\":\"abcdefghijklmnop\"}}",
+		  "{\"api_key\":\"****\",\"extra\":{\"pin\":\"****\",\"on\":\"****\","
+		  "\"deep\":\"****\",\"list\":\"****\",\"long\":\"abcd****\"}}" },
 	};
 
 	(void)state;
@@ -94,7 +101,8 @@ static void every_secret_member_of_the_table_is_masked(void **state)
 
 			if (!member->secret)
 				continue;
-			snprintf(data, sizeof(data), "{\"%s\":\"canary-canary-canary\"}", member->name);
+			snprintf(data, sizeof(data), "{\"%s\":\"canary-canary-canary\"}",
+				 member->name);
 			buf_init(&out, VAULT_MASKED_MAX);
 			vault_mask((enum credential_type)t, tree(&cx, data), &out);
 			buf_add_char(&out, '\0');
@@ -123,13 +131,19 @@ static void data_of_each_type_is_taken(void **state)
 		{ "oauth2", "{}" },
 		{ "oauth2", "{\"scopes\":\"a b\",\"expires_at\":\"2027-01-01T00:00:00Z\"}" },
 		{ "basic_auth", "{\"username\":\"u\",\"password\":\"p\"}" },
-		{ "database", "{\"engine\":\"mariadb\",\"host\":\"db\",\"port\":3306,\"tls\":true,\"password\":\"\"}" },
-		{ "smtp", "{\"host\":\"mx\",\"security\":\"starttls\",\"from\":\"a@example.test\"}" },
-		{ "aws", "{\"access_key_id\":\"AKIA\",\"secret_access_key\":\"s\",\"region\":\"eu-central-1\"}" },
+		{ "database", "{\"engine\":\"mariadb\",\"host\":\"db\",\"port\":3306,\"tls\":true,"
+			      "\"password\":\"\"}" },
+		{ "smtp",
+		  "{\"host\":\"mx\",\"security\":\"starttls\",\"from\":\"a@example.test\"}" },
+		{ "aws", "{\"access_key_id\":\"AKIA\",\"secret_access_key\":\"s\","
+			 "\"region\":\"eu-central-1\"}" },
 		{ "service_account",
-		  "{\"type\":\"service_account\",\"project_id\":\"p\",\"private_key_id\":\"i\",\"private_key\":\"-----BEGIN\\nx\\n\","
-		  "\"client_email\":\"a@b\",\"client_id\":\"1\",\"auth_uri\":\"https://a\",\"token_uri\":\"https://t\","
-		  "\"auth_provider_x509_cert_url\":\"https://c\",\"client_x509_cert_url\":\"https://d\",\"universe_domain\":\"g\"}" },
+		  "{\"type\":\"service_account\",\"project_id\":\"p\",\"private_key_id\":\"i\","
+		  "\"private_key\":\"-----BEGIN\\nx\\n\","
+		  "\"client_email\":\"a@b\",\"client_id\":\"1\",\"auth_uri\":\"https://a\","
+		  "\"token_uri\":\"https://t\","
+		  "\"auth_provider_x509_cert_url\":\"https://c\","
+		  "\"client_x509_cert_url\":\"https://d\",\"universe_domain\":\"g\"}" },
 	};
 
 	(void)state;
@@ -146,21 +160,33 @@ static void a_bad_member_is_refused_with_its_place_and_why(void **state)
 		{ "api_key", "{\"api_key\":\"\"}", "data.api_key", "TOO_SHORT" },
 		{ "api_key", "{\"api_key\":7}", "data.api_key", "WRONG_TYPE" },
 		{ "api_key", "{\"api_key\":[\"k\"]}", "data.api_key", "WRONG_TYPE" },
-		{ "api_key", "{\"api_key\":\"k\",\"tenant_id\":\"t\"}", "data.tenant_id", "UNKNOWN_FIELD" },
-		{ "api_key", "{\"api_key\":\"k\",\"password\":\"t\"}", "data.password", "UNKNOWN_FIELD" },
-		{ "api_key", "{\"api_key\":\"k\",\"header\":\"X-A: b\"}", "data.header", "BAD_FORMAT" },
+		{ "api_key", "{\"api_key\":\"k\",\"tenant_id\":\"t\"}", "data.tenant_id",
+		  "UNKNOWN_FIELD" },
+		{ "api_key", "{\"api_key\":\"k\",\"password\":\"t\"}", "data.password",
+		  "UNKNOWN_FIELD" },
+		{ "api_key", "{\"api_key\":\"k\",\"header\":\"X-A: b\"}", "data.header",
+		  "BAD_FORMAT" },
 		{ "api_key", "{\"api_key\":\"k\",\"extra\":\"x\"}", "data.extra", "WRONG_TYPE" },
 		{ "oauth2", "{\"expires_at\":\"soon\"}", "data.expires_at", "BAD_FORMAT" },
 		{ "oauth2", "{\"scopes\":[1]}", "data.scopes", "WRONG_TYPE" },
-		{ "oauth2", "{\"token_url\":\"https://a\\r\\nX: y\"}", "data.token_url", "BAD_FORMAT" },
-		{ "database", "{\"engine\":\"oracle\",\"host\":\"h\"}", "data.engine", "NOT_ALLOWED" },
-		{ "database", "{\"engine\":\"mysql\",\"host\":\"h\",\"port\":\"5432\"}", "data.port", "WRONG_TYPE" },
-		{ "database", "{\"engine\":\"mysql\",\"host\":\"h\",\"port\":0}", "data.port", "TOO_SMALL" },
-		{ "database", "{\"engine\":\"mysql\",\"host\":\"h\",\"port\":65536}", "data.port", "TOO_LARGE" },
-		{ "database", "{\"engine\":\"mysql\",\"host\":\"h\",\"tls\":\"yes\"}", "data.tls", "WRONG_TYPE" },
-		{ "smtp", "{\"host\":\"h\",\"security\":\"none\"}", "data.security", "NOT_ALLOWED" },
-		{ "smtp", "{\"host\":\"h\",\"from\":\"a@b\\r\\nBcc: c\"}", "data.from", "BAD_FORMAT" },
-		{ "aws", "{\"access_key_id\":\"a\",\"secret_access_key\":\"s\"}", "data.region", "REQUIRED" },
+		{ "oauth2", "{\"token_url\":\"https://a\\r\\nX: y\"}", "data.token_url",
+		  "BAD_FORMAT" },
+		{ "database", "{\"engine\":\"oracle\",\"host\":\"h\"}", "data.engine",
+		  "NOT_ALLOWED" },
+		{ "database", "{\"engine\":\"mysql\",\"host\":\"h\",\"port\":\"5432\"}",
+		  "data.port", "WRONG_TYPE" },
+		{ "database", "{\"engine\":\"mysql\",\"host\":\"h\",\"port\":0}", "data.port",
+		  "TOO_SMALL" },
+		{ "database", "{\"engine\":\"mysql\",\"host\":\"h\",\"port\":65536}", "data.port",
+		  "TOO_LARGE" },
+		{ "database", "{\"engine\":\"mysql\",\"host\":\"h\",\"tls\":\"yes\"}", "data.tls",
+		  "WRONG_TYPE" },
+		{ "smtp", "{\"host\":\"h\",\"security\":\"none\"}", "data.security",
+		  "NOT_ALLOWED" },
+		{ "smtp", "{\"host\":\"h\",\"from\":\"a@b\\r\\nBcc: c\"}", "data.from",
+		  "BAD_FORMAT" },
+		{ "aws", "{\"access_key_id\":\"a\",\"secret_access_key\":\"s\"}", "data.region",
+		  "REQUIRED" },
 	};
 
 	(void)state;
@@ -175,7 +201,9 @@ static void a_bad_member_is_refused_with_its_place_and_why(void **state)
 static void all_bad_members_are_told_at_once(void **state)
 {
 	(void)state;
-	assert_int_equal(check("database", "{\"engine\":1,\"host\":2,\"port\":\"x\",\"nonsense\":0}"), ERR_BAD_INPUT);
+	assert_int_equal(
+		check("database", "{\"engine\":1,\"host\":2,\"port\":\"x\",\"nonsense\":0}"),
+		ERR_BAD_INPUT);
 	assert_int_equal(cx.problem.count, 4);
 }
 
@@ -211,7 +239,8 @@ static void a_change_is_merged_member_by_member(void **state)
 		/* nothing sent, nothing changed */
 		{ "api_key", "{" KEY "}", "{}", "{" KEY "}" },
 		/* a new value in the old place, a new member behind */
-		{ "api_key", "{" KEY ",\"header\":\"A\"}", "{\"api_key\":\"new\"}", "{\"api_key\":\"new\",\"header\":\"A\"}" },
+		{ "api_key", "{" KEY ",\"header\":\"A\"}", "{\"api_key\":\"new\"}",
+		  "{\"api_key\":\"new\",\"header\":\"A\"}" },
 		{ "api_key", "{" KEY "}", "{\"header\":\"A\"}", "{" KEY ",\"header\":\"A\"}" },
 		/* null takes away, and what isn't there stays away */
 		{ "api_key", "{" KEY ",\"header\":\"A\"}", "{\"header\":null}", "{" KEY "}" },
@@ -219,21 +248,29 @@ static void a_change_is_merged_member_by_member(void **state)
 		{ "api_key", "{" KEY "}", "{\"api_key\":null}", "{}" },
 		/* its own mask: it stays */
 		{ "api_key", "{" KEY "}", "{\"api_key\":\"0123****\"}", "{" KEY "}" },
-		{ "basic_auth", "{\"username\":\"u\",\"password\":\"pw\"}", "{\"username\":\"v\",\"password\":\"****\"}",
+		{ "basic_auth", "{\"username\":\"u\",\"password\":\"pw\"}",
+		  "{\"username\":\"v\",\"password\":\"****\"}",
 		  "{\"username\":\"v\",\"password\":\"pw\"}" },
-		/* somebody else's mask is a new secret, and a member that isn't secret has no mask */
+		/*
+		 * somebody else's mask is a new secret, and a member that isn't secret has no mask
+		 */
 		{ "api_key", "{" KEY "}", "{\"api_key\":\"****\"}", "{\"api_key\":\"****\"}" },
-		{ "api_key", "{" KEY "}", "{\"api_key\":\"9999****\"}", "{\"api_key\":\"9999****\"}" },
-		{ "basic_auth", "{\"username\":\"u\",\"password\":\"pw\"}", "{\"username\":\"****\"}",
-		  "{\"username\":\"****\",\"password\":\"pw\"}" },
-		{ "api_key", "{" KEY "}", "{\"api_secret\":\"****\"}", "{" KEY ",\"api_secret\":\"****\"}" },
+		{ "api_key", "{" KEY "}", "{\"api_key\":\"9999****\"}",
+		  "{\"api_key\":\"9999****\"}" },
+		{ "basic_auth", "{\"username\":\"u\",\"password\":\"pw\"}",
+		  "{\"username\":\"****\"}", "{\"username\":\"****\",\"password\":\"pw\"}" },
+		{ "api_key", "{" KEY "}", "{\"api_secret\":\"****\"}",
+		  "{" KEY ",\"api_secret\":\"****\"}" },
 		/* extra, by its members */
 		{ "api_key", "{" KEY ",\"extra\":{\"a\":1,\"b\":\"two\"}}", "{\"extra\":{\"c\":3}}",
 		  "{" KEY ",\"extra\":{\"a\":1,\"b\":\"two\",\"c\":3}}" },
-		{ "api_key", "{" KEY ",\"extra\":{\"a\":1,\"b\":\"two\"}}", "{\"extra\":{\"a\":null,\"b\":\"****\"}}",
+		{ "api_key", "{" KEY ",\"extra\":{\"a\":1,\"b\":\"two\"}}",
+		  "{\"extra\":{\"a\":null,\"b\":\"****\"}}",
 		  "{" KEY ",\"extra\":{\"b\":\"two\"}}" },
-		{ "api_key", "{" KEY ",\"extra\":{\"a\":1}}", "{\"extra\":{\"a\":\"****\"}}", "{" KEY ",\"extra\":{\"a\":1}}" },
-		{ "api_key", "{" KEY ",\"extra\":{\"a\":1}}", "{\"extra\":{\"a\":null}}", "{" KEY "}" },
+		{ "api_key", "{" KEY ",\"extra\":{\"a\":1}}", "{\"extra\":{\"a\":\"****\"}}",
+		  "{" KEY ",\"extra\":{\"a\":1}}" },
+		{ "api_key", "{" KEY ",\"extra\":{\"a\":1}}", "{\"extra\":{\"a\":null}}",
+		  "{" KEY "}" },
 		{ "api_key", "{" KEY ",\"extra\":{\"a\":1}}", "{\"extra\":null}", "{" KEY "}" },
 		{ "api_key", "{" KEY "}", "{\"extra\":{\"a\":null}}", "{" KEY "}" },
 		{ "api_key", "{" KEY "}", "{\"extra\":{\"a\":{\"b\":[1.50,\"\\u00e9\"]}}}",
@@ -251,7 +288,9 @@ static void a_change_is_merged_member_by_member(void **state)
 
 static void a_whole_answer_sent_back_changes_nothing(void **state)
 {
-	static const char stored[] = "{" KEY ",\"api_secret\":\"s\",\"header\":\"H\",\"extra\":{\"n\":5,\"t\":\"abcdefghijklmnopq\"}}";
+	static const char stored[] =
+		"{" KEY ",\"api_secret\":\"s\",\"header\":\"H\",\"extra\":{\"n\":5,"
+		"\"t\":\"abcdefghijklmnopq\"}}";
 	BUF_AUTO struct buf masked, out = { 0 };
 
 	(void)state;
@@ -265,7 +304,8 @@ static void a_whole_answer_sent_back_changes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_mask_shows_four_characters_of_a_long_secret_and_none_of_a_short_one),
+		cmocka_unit_test(
+			a_mask_shows_four_characters_of_a_long_secret_and_none_of_a_short_one),
 		cmocka_unit_test(an_answer_shows_no_secret_member_of_any_type),
 		cmocka_unit_test(every_secret_member_of_the_table_is_masked),
 		cmocka_unit_test(data_of_each_type_is_taken),

@@ -51,9 +51,16 @@ static void a_rotated_tenant_key_opens_everything_and_the_old_one_is_gone(void *
 	assert_int_equal(rotated.done, 2);
 	assert_int_equal(rotated.generation, 2);
 	assert_opens_as(cx, &id, "{\"api_key\":\"two\"}");
-	assert_int_equal(number_of("SELECT MIN(generation) FROM tenant_key WHERE tenant_id = ID", &TENANT_A), 2);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential_version WHERE key_generation <> 2", &ID_NIL), 0);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM audit WHERE action = 'tenant_key.rotate'", &ID_NIL), 1);
+	assert_int_equal(
+		number_of("SELECT MIN(generation) FROM tenant_key WHERE tenant_id = ID", &TENANT_A),
+		2);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential_version WHERE key_generation <> 2",
+			  &ID_NIL),
+		0);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM audit WHERE action = 'tenant_key.rotate'", &ID_NIL),
+		1);
 	assert_ok(change(cx, &id, "{\"api_key\":\"three\"}"));
 	assert_ok(vault_rotate_tenant(cx, NULL, &rotated));
 	assert_int_equal(rotated.generation, 3);
@@ -81,13 +88,17 @@ static void a_version_that_doesnt_open_keeps_the_old_key_and_is_told(void **stat
 	(void)state;
 	assert_ok(store(cx, "api_key", "{\"api_key\":\"one\"}", &bad));
 	assert_ok(store(cx, "api_key", "{\"api_key\":\"two\"}", &good));
-	run_sql("UPDATE credential_version SET ciphertext = REVERSE(ciphertext) WHERE credential_id = ID", &bad);
+	run_sql("UPDATE credential_version SET ciphertext = REVERSE(ciphertext) WHERE "
+		"credential_id = ID",
+		&bad);
 	assert_int_equal(vault_rotate_tenant(cx, NULL, &rotated), ERR_UNREADABLE);
 	assert_int_equal(rotated.unreadable, 1);
 	assert_int_equal(number_of("SELECT COUNT(*) FROM tenant_key", &ID_NIL), 2);
 	assert_opens_as(cx, &good, "{\"api_key\":\"two\"}");
 	/* Repaired from a backup, the rotation comes to its end. */
-	run_sql("UPDATE credential_version SET ciphertext = REVERSE(ciphertext) WHERE credential_id = ID", &bad);
+	run_sql("UPDATE credential_version SET ciphertext = REVERSE(ciphertext) WHERE "
+		"credential_id = ID",
+		&bad);
 	assert_ok(vault_rotate_tenant(cx, NULL, &rotated));
 	assert_int_equal(rotated.generation, 2);
 	assert_int_equal(number_of("SELECT COUNT(*) FROM tenant_key", &ID_NIL), 1);
@@ -106,7 +117,8 @@ static void die_at(void *arg, int64_t done, int64_t total)
 		raise(SIGKILL);
 }
 
-static void run_and_die(const char *crash_at, int batches, enum err (*rotate)(struct ctx *, const struct vault_progress *))
+static void run_and_die(const char *crash_at, int batches,
+			enum err (*rotate)(struct ctx *, const struct vault_progress *))
 {
 	pid_t pid = fork();
 	int status;
@@ -149,7 +161,10 @@ static void a_rotation_that_is_killed_between_batches_is_gone_on_with(void **sta
 	(void)state;
 	store_many(cx, CREDENTIALS);
 	run_and_die(NULL, 1, rotate_tenant);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential_version WHERE key_generation = 2", &ID_NIL), 1000);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM credential_version WHERE key_generation = 2",
+			  &ID_NIL),
+		1000);
 	assert_all_readable(&TENANT_A, CREDENTIALS);
 	assert_ok(vault_rotate_tenant(cx, NULL, &rotated));
 	assert_int_equal(rotated.generation, 2);
@@ -163,8 +178,9 @@ static void a_rotation_that_is_killed_between_batches_is_gone_on_with(void **sta
 static void a_rotation_that_dies_at_any_crash_point_loses_nothing(void **state)
 {
 	static const char *const points[] = {
-		"rotate_tenant_before_start", "rotate_tenant_after_start", "rotate_tenant_before_commit",
-		"rotate_tenant_before_commit:2", "rotate_tenant_after_commit", "rotate_tenant_before_end",
+		"rotate_tenant_before_start",  "rotate_tenant_after_start",
+		"rotate_tenant_before_commit", "rotate_tenant_before_commit:2",
+		"rotate_tenant_after_commit",  "rotate_tenant_before_end",
 	};
 	struct ctx *cx = open_vault("ctl", &TENANT_A);
 
@@ -182,7 +198,10 @@ static void a_rotation_that_dies_at_any_crash_point_loses_nothing(void **state)
 #endif
 
 /* --- with writers ---------------------------------------------------------------- */
-/* A process that stores and changes until it is told to stop; its exit status says whether all went well. */
+/*
+ * A process that stores and changes until it is told to stop; its exit status says whether all went
+ * well.
+ */
 static pid_t start_writer(int seed, int stop)
 {
 	pid_t pid = fork();
@@ -198,8 +217,9 @@ static pid_t start_writer(int seed, int stop)
 		struct id id;
 
 		snprintf(data, sizeof(data), "{\"api_key\":\"writer %d, %d\"}", seed, i);
-		if (store(cx, "api_key", "{\"api_key\":\"first\"}", &id) != OK || change(cx, &id, data) != OK ||
-		    plain_of(cx, &id, &plain) != OK || !str_eq(secret_str(&plain), str_of(data)))
+		if (store(cx, "api_key", "{\"api_key\":\"first\"}", &id) != OK ||
+		    change(cx, &id, data) != OK || plain_of(cx, &id, &plain) != OK ||
+		    !str_eq(secret_str(&plain), str_of(data)))
 			_exit(1);
 		arena_reset(cx->arena);
 	}
@@ -242,8 +262,12 @@ static void no_writer_fails_and_no_row_stays_on_the_old_key_while_keys_rotate(vo
 	}
 	stop_writers(pids, 3, stop[0]);
 	assert_all_readable(&TENANT_A, -1);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM credential_version v JOIN tenant t USING (tenant_id)"
-				   " WHERE v.key_generation <> t.key_generation", &ID_NIL), 0);
+	assert_int_equal(
+		number_of(
+			"SELECT COUNT(*) FROM credential_version v JOIN tenant t USING (tenant_id)"
+			" WHERE v.key_generation <> t.key_generation",
+			&ID_NIL),
+		0);
 	close(stop[0]);
 	close(stop[1]);
 	close_vault(cx);
@@ -302,10 +326,12 @@ static void a_rotation_waits_for_a_writer_who_took_the_old_key(void **state)
 	assert_ok(db_begin(cx->db));
 	assert_ok(vault_create(cx, &new, &c));
 	pid = in_child(rotate_tenant);
-	assert_int_equal(number_of("SELECT key_generation FROM tenant WHERE tenant_id = ID", &TENANT_A), 1);
+	assert_int_equal(
+		number_of("SELECT key_generation FROM tenant WHERE tenant_id = ID", &TENANT_A), 1);
 	assert_ok(db_commit(cx->db));
 	assert_went_well(pid);
-	assert_int_equal(number_of("SELECT MIN(key_generation) FROM credential_version", &ID_NIL), 2);
+	assert_int_equal(number_of("SELECT MIN(key_generation) FROM credential_version", &ID_NIL),
+			 2);
 	assert_opens_as(cx, &c.id, "{\"api_key\":\"late\"}");
 	close_vault(cx);
 }
@@ -325,8 +351,11 @@ static void a_root_rotation_waits_for_whoever_wraps_with_the_old_key(void **stat
 	pid = in_child(rotate_root);
 	assert_ok(db_commit(cx->db));
 	assert_went_well(pid);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM tenant_key k JOIN root_key r USING (root_key_id)"
-				   " WHERE r.state <> 'current'", &ID_NIL), 0);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM tenant_key k JOIN root_key r USING (root_key_id)"
+			  " WHERE r.state <> 'current'",
+			  &ID_NIL),
+		0);
 	assert_opens_as(cx, &c.id, "{\"api_key\":\"first\"}");
 	close_vault(cx);
 }
@@ -359,9 +388,12 @@ static void a_rotated_root_key_wraps_everything_and_the_old_one_is_retired(void 
 	assert_ok(vault_system_key_newest(cx, &generation, &system));
 	assert_ok(vault_rotate_root(cx, str_of(key), NULL, &rotated));
 	assert_int_equal(rotated.done, 3);
-	assert_int_equal(number_of("SELECT COUNT(DISTINCT root_key_id) FROM tenant_key", &ID_NIL), 1);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM root_key WHERE state = 'current'", &ID_NIL), 1);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM root_key WHERE state = 'old'", &ID_NIL), 0);
+	assert_int_equal(number_of("SELECT COUNT(DISTINCT root_key_id) FROM tenant_key", &ID_NIL),
+			 1);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM root_key WHERE state = 'current'", &ID_NIL), 1);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM root_key WHERE state = 'old'", &ID_NIL),
+			 0);
 	assert_opens_as(cx, &id, "{\"api_key\":\"one\"}");
 	assert_ok(vault_system_key(cx, generation, &again));
 	assert_true(secret_eq(&system, &again));
@@ -376,7 +408,8 @@ static void a_key_that_isnt_on_disk_cant_become_current(void **state)
 
 	(void)state;
 	assert_int_equal(vault_rotate_root(cx, STR("vnowhere"), NULL, &rotated), ERR_NO_KEY);
-	assert_int_equal(number_of("SELECT COUNT(*) FROM root_key WHERE state = 'current'", &ID_NIL), 1);
+	assert_int_equal(
+		number_of("SELECT COUNT(*) FROM root_key WHERE state = 'current'", &ID_NIL), 1);
 	close_vault(cx);
 }
 
@@ -384,8 +417,9 @@ static void a_key_that_isnt_on_disk_cant_become_current(void **state)
 static void a_root_rotation_that_dies_anywhere_is_gone_on_with(void **state)
 {
 	static const char *const points[] = {
-		"root_key_before_register", "root_key_after_register", "rotate_root_before_commit",
-		"rotate_root_after_commit", "rotate_root_before_retire",
+		"root_key_before_register",  "root_key_after_register",
+		"rotate_root_before_commit", "rotate_root_after_commit",
+		"rotate_root_before_retire",
 	};
 	struct ctx *cx = open_vault("ctl", &TENANT_A);
 	struct id id;
@@ -398,7 +432,8 @@ static void a_root_rotation_that_dies_anywhere_is_gone_on_with(void **state)
 		assert_opens_as(cx, &id, "{\"api_key\":\"one\"}");
 	}
 	assert_ok(rotate_root(cx, NULL));
-	assert_int_equal(number_of("SELECT COUNT(*) FROM root_key WHERE state = 'old'", &ID_NIL), 0);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM root_key WHERE state = 'old'", &ID_NIL),
+			 0);
 	assert_opens_as(cx, &id, "{\"api_key\":\"one\"}");
 	close_vault(cx);
 }

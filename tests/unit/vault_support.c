@@ -24,7 +24,9 @@ static const struct migrate_account ACCOUNTS[] = {
 
 static struct db *connect_as(const char *user)
 {
-	const struct db_options options = { .socket = server.socket, .user = user, .database = "latchwork" };
+	const struct db_options options = { .socket = server.socket,
+					    .user = user,
+					    .database = "latchwork" };
 	struct db *db;
 
 	assert_ok(db_new(&options, &db));
@@ -75,8 +77,23 @@ static void make_first_key(void)
 	make_root_key(id);
 	assert_ok(keyring_set_current(key_directory, str_of(id), why));
 	cx = open_vault("ctl", &ID_NIL);
-	assert_ok(vault_register_key(cx->db, cx->vault_keys, VAULT_PURPOSE, str_of(id), cx->now_ms));
+	assert_ok(
+		vault_register_key(cx->db, cx->vault_keys, VAULT_PURPOSE, str_of(id), cx->now_ms));
 	close_vault(cx);
+}
+
+/* Also when a setup failed half-way; the children that tests fork leave with _exit. */
+static void clean_up(void)
+{
+	private_mariadb_stop(&server);
+	if (key_directory[0] != '\0') {
+		char command[128];
+
+		snprintf(command, sizeof(command), "rm -rf %s", key_directory);
+		if (system(command) != 0)
+			fprintf(stderr, "%s is still there\n", key_directory);
+	}
+	key_directory[0] = '\0';
 }
 
 int start_vault(void **state)
@@ -87,6 +104,7 @@ int start_vault(void **state)
 		fprintf(stderr, "no mariadbd here: skipped\n");
 		exit(77);
 	}
+	assert_int_equal(atexit(clean_up), 0);
 	private_mariadb_run(&server, NULL,
 			    "CREATE DATABASE latchwork CHARACTER SET utf8mb4;"
 			    "CREATE USER front@localhost; CREATE USER vault@localhost;"
@@ -98,22 +116,20 @@ int start_vault(void **state)
 
 int stop_vault(void **state)
 {
-	char command[128];
-
 	(void)state;
-	private_mariadb_stop(&server);
-	snprintf(command, sizeof(command), "rm -rf %s", key_directory);
-	return system(command);
+	clean_up();
+	return 0;
 }
 
 int empty_vault(void **state)
 {
 	(void)state;
-	private_mariadb_run(&server, "latchwork",
-			    "DELETE FROM credential_version; DELETE FROM credential; DELETE FROM tenant_key;"
-			    "DELETE FROM tenant; DELETE FROM audit;"
-			    "INSERT INTO tenant (tenant_id, name, created_at) VALUES"
-			    "(RPAD(x'aa01', 16, x'00'), 'A', 1), (RPAD(x'bb02', 16, x'00'), 'B', 1)");
+	private_mariadb_run(
+		&server, "latchwork",
+		"DELETE FROM credential_version; DELETE FROM credential; DELETE FROM tenant_key;"
+		"DELETE FROM tenant; DELETE FROM audit;"
+		"INSERT INTO tenant (tenant_id, name, created_at) VALUES"
+		"(RPAD(x'aa01', 16, x'00'), 'A', 1), (RPAD(x'bb02', 16, x'00'), 'B', 1)");
 	return 0;
 }
 
@@ -128,7 +144,9 @@ struct ctx *open_vault(const char *pool, const struct id *tenant)
 	cx->config = &config;
 	cx->now_ms = clock_now_ms();
 	assert_ok(keyring_open(key_directory, NULL, why, &cx->vault_keys));
-	cx->who = (struct principal){ .who = WHO_USER, .tenant = *tenant, .user = USER_A, .role = ROLE_ADMIN, .live = true };
+	cx->who = (struct principal){
+		.who = WHO_USER, .tenant = *tenant, .user = USER_A, .role = ROLE_ADMIN, .live = true
+	};
 	if (id_is_nil(tenant))
 		cx->who = (struct principal){ .who = WHO_SYSTEM, .live = true };
 	ctx_enter(cx);
@@ -161,7 +179,9 @@ static enum err end(struct ctx *cx, enum err e)
 
 enum err store(struct ctx *cx, const char *type, const char *data, struct id *ret_id)
 {
-	const struct vault_new new = { .name = STR("a name"), .type = str_of(type), .data = tree(cx, data) };
+	const struct vault_new new = { .name = STR("a name"),
+				       .type = str_of(type),
+				       .data = tree(cx, data) };
 	struct credential c;
 	enum err e;
 

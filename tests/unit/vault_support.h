@@ -1,4 +1,7 @@
-/* A server with the real schema and grants, root keys on disk, and contexts in which the vault works. */
+/*
+ * A server with the real schema and grants, root keys on disk, and contexts in which the vault
+ * works.
+ */
 #ifndef LW_TESTS_VAULT_SUPPORT_H
 #define LW_TESTS_VAULT_SUPPORT_H
 
@@ -44,7 +47,10 @@ int stop_vault(void **state);
 /* Before each test: no credentials, no tenants' keys, and the two tenants. */
 int empty_vault(void **state);
 
-/* A context of a user of the tenant (nil: the system) with a connection of that pool's account and keys of its own. */
+/*
+ * A context of a user of the tenant (nil: the system) with a connection of that pool's account and
+ * keys of its own.
+ */
 struct ctx *open_vault(const char *pool, const struct id *tenant);
 void close_vault(struct ctx *cx);
 /* A new key file; not current, not registered. */

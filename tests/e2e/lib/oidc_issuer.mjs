@@ -22,7 +22,7 @@ export class OidcIssuer {
     openssl("req", "-x509", ...NEW_KEY, "-keyout", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=issuer's CA",
       "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign");
     openssl("req", "-x509", ...NEW_KEY, "-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-keyout", at("server.key"),
-      "-out", at("server.pem"), "-subj", "/CN=issuer", "-addext", "subjectAltName=IP:127.0.0.1",
+      "-out", at("server.pem"), "-subj", "/CN=issuer", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
       "-addext", "basicConstraints=critical,CA:FALSE");
     this.ca = at("ca.pem");
     fs.chmodSync(this.ca, 0o644);

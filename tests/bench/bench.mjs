@@ -1,0 +1,146 @@
+// What Latchwork costs, beside what nginx, libfcgi and MariaDB cost by themselves in the same minutes.
+//
+//	make bench [BENCH_FLAGS="--json --check --only routes,sizes"]
+//
+// --json   the figures as JSON on standard output, after the table
+// --check  exit status 1 when a ratio misses its target
+// --only   routes, start, rotation, sizes: a part of it
+//
+// BENCH_SECONDS (3)    length of one run of wrk
+// BENCH_ROUNDS (3)     runs of each subject, each between two runs of the floor
+// BENCH_SIZES          1000,100000,1000000
+// BENCH_HOME           a directory for the instance that is kept (else a temporary one)
+// BENCH_PORT           its port
+// LATCHWORK_BUILD      a build directory of contrib/quickstart or contrib/check
+//
+// Absolute figures say something about the machine; ratios say something about the program. Nothing here is a test
+// of time: --check holds ratios against the targets, and is run by hand.
+import fs from "node:fs";
+import { parseArgs } from "node:util";
+import { compare, load, median, subject } from "./load.mjs";
+import { print } from "./report.mjs";
+import { rotations } from "./rotation.mjs";
+import { CREDENTIAL, growTo, idHex, sampleIds } from "./seed.mjs";
+import { Stack } from "./stack.mjs";
+
+const { values: options } = parseArgs({
+  options: { json: { type: "boolean" }, check: { type: "boolean" }, only: { type: "string" } },
+});
+const seconds = Number(process.env.BENCH_SECONDS ?? 3), rounds = Number(process.env.BENCH_ROUNDS ?? 3);
+const sizes = (process.env.BENCH_SIZES ?? "1000,100000,1000000").split(",").map(Number);
+const parts = options.only?.split(",") ?? ["routes", "start", "rotation", "sizes"];
+const words = (text) => process.stderr.write(`bench: ${text}\n`);
+
+const one = (ids) => ids.map((id) => `/api/v1/credentials/${id}`);
+const list = ["/api/v1/credentials?limit=50"];
+
+// The floor is the faster of two ways to serve with libfcgi: the pool's number of processes is the same.
+async function chooseFloor(stack, directory) {
+  const ways = ["polling", "single"].map((way) => subject(directory, { name: way, paths: [`/floor/${way}`], token: stack.token }));
+  const rates = [];
+  for (const way of ways)
+    rates.push((await load(stack.url, way, seconds)).rate);
+  return { floor: ways[rates[0] >= rates[1] ? 0 : 1], ways: { polling: rates[0], single: rates[1] } };
+}
+
+/** Statements that one request sends to MariaDB. */
+async function roundTrips(stack, what) {
+  const names = ["Com_stmt_execute", "Com_query", "Com_stmt_prepare", "Com_begin", "Com_commit", "Com_rollback"];
+  const counted = () => stack.status("Questions") + stack.status("Com_stmt_prepare");
+  const before = counted(), ran = await load(stack.url, what, 1);
+  // The two readings are two statements each.
+  return (counted() - before - 2) / ran.requests;
+}
+
+async function routes(stack, directory, floor) {
+  const token = stack.token, ids = sampleIds(stack);
+  const subjects = [
+    subject(directory, { name: "GET /credentials/{id}", paths: one(ids), token }),
+    subject(directory, { name: "GET /credentials (50)", paths: list, token }),
+    subject(directory, { name: "POST /credentials", paths: ["/api/v1/credentials"], method: "POST", token, body: CREDENTIAL }),
+    subject(directory, { name: "GET /auth/me", paths: ["/api/v1/auth/me"], token }),
+    subject(directory, { name: "POST /auth/login", paths: ["/api/v1/auth/login"], method: "POST", connections: 8,
+      body: { email: stack.environment.LATCHWORK_OWNER_EMAIL, password: stack.environment.LATCHWORK_OWNER_PASSWORD } }),
+  ];
+  const found = await compare(stack.url, floor, subjects, { seconds, rounds });
+  for (const [i, what] of subjects.entries())
+    found.subjects[i].roundTrips = await roundTrips(stack, what);
+  return found;
+}
+
+/** Of each kind of process the largest, in KiB. */
+function memory(stack) {
+  return Object.fromEntries(Object.entries(stack.pids()).map(([part, pids]) => [part, {
+    processes: pids.length,
+    rss: Math.max(...pids.map((pid) => Number(/^VmRSS:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, "utf8"))[1]))),
+  }]));
+}
+
+async function startUp(stack) {
+  const times = [];
+  for (let i = 0; i < 5; i++)
+    times.push(await stack.frontStart());
+  return median(times);
+}
+
+/** What a request costs at each size, as a multiple of what it costs at the first one; the floor takes out the drift. */
+async function growth(stack, directory, floor) {
+  const found = [];
+  for (const size of sizes) {
+    words(`${size} credentials`);
+    await growTo(stack, size);
+    const subjects = [
+      subject(directory, { name: `GET /credentials/{id} at ${size}`, paths: one(sampleIds(stack)), token: stack.token }),
+      subject(directory, { name: `GET /credentials (50) at ${size}`, paths: list, token: stack.token }),
+    ];
+    for (const what of subjects)
+      await load(stack.url, what, seconds); // pages into the buffer pool
+    const { subjects: [get, page] } = await compare(stack.url, floor, subjects, { seconds, rounds });
+    found.push({ size, get, list: page });
+  }
+  for (const at of found) {
+    at.getCost = found[0].get.ratio / at.get.ratio;
+    at.listCost = found[0].list.ratio / at.list.ratio;
+  }
+  return found;
+}
+
+async function measure(stack) {
+  const directory = stack.at("bench"), found = {};
+  fs.mkdirSync(directory, { recursive: true });
+  // As large as the data, as an operator would: what is measured is the program, not this disk.
+  stack.sql("SET GLOBAL innodb_buffer_pool_size = 1 << 30");
+  stack.token = stack.session.access_token;
+  stack.tenant = idHex((await stack.api("GET", "/api/v1/auth/me", { token: stack.token })).tenant.id);
+  await growTo(stack, sizes[0]);
+  const { floor, ways } = await chooseFloor(stack, directory);
+  found.floor = { way: floor.name, ways, processes: stack.workers };
+  if (parts.includes("routes")) {
+    words("routes");
+    Object.assign(found, { routes: await routes(stack, directory, floor), memory: memory(stack) });
+  }
+  if (parts.includes("start")) {
+    words("start");
+    found.start = await startUp(stack);
+  }
+  if (parts.includes("rotation")) {
+    words("key rotation");
+    found.rotation = rotations(stack, { tenants: 10000, credentials: 100000, rounds: 2 });
+  }
+  if (parts.includes("sizes"))
+    found.sizes = await growth(stack, directory, floor);
+  return found;
+}
+
+words("starting an instance");
+const stack = await Stack.start();
+let found;
+try {
+  found = await measure(stack);
+} finally {
+  await stack.stop();
+}
+const missed = print(found);
+if (options.json)
+  console.log(JSON.stringify(found, null, 2));
+process.exitCode = options.check && missed > 0 ? 1 : 0;

@@ -1,0 +1,61 @@
+// The table that people read, and the targets.
+const number = (value, digits = 0) => value.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))/g, " ");
+const milliseconds = (micros) => (micros / 1000).toFixed(2);
+
+function table(head, rows) {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const line = (cells) => cells.map((cell, i) => i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("  ");
+  console.log([line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n") + "\n");
+}
+
+function printRoutes({ floor, routes }) {
+  const row = (name, { rate, p50, p99, ratio, roundTrips }) =>
+    [name, number(rate), milliseconds(p50), milliseconds(p99), (p99 / p50).toFixed(1), ratio?.toFixed(2) ?? "1.00",
+      roundTrips?.toFixed(2) ?? "1.00"];
+  table(["route", "requests/s", "p50 ms", "p99 ms", "p99/p50", "of floor", "round trips"],
+    [row(`floor (${floor.way}, ${floor.processes} processes)`, routes.floor), ...routes.subjects.map((one) => row(one.name, one))]);
+}
+
+function printRest(found) {
+  if (found.sizes)
+    table(["credentials", "GET {id}/s", "of floor", "cost", "GET 50/s", "of floor", "cost"], found.sizes.map((at) =>
+      [number(at.size), number(at.get.rate), at.get.ratio.toFixed(2), at.getCost.toFixed(2), number(at.list.rate),
+        at.list.ratio.toFixed(2), at.listCost.toFixed(2)]));
+  if (found.rotation)
+    table(["rotation of", "rows", "rows/s", "floor/s", "of floor"], Object.entries(found.rotation).map(([name, one]) =>
+      [name, number(one.rows), number(one.rate), number(one.floor), one.ratio.toFixed(2)]));
+  if (found.memory)
+    table(["process", "number", "RSS MiB"], Object.entries(found.memory).map(([name, one]) =>
+      [name, String(one.processes), (one.rss / 1024).toFixed(1)]));
+  if (found.start !== undefined)
+    console.log(`first 200 after latchd was started: ${number(found.start)} ms\n`);
+}
+
+const route = (found, name) => found.routes?.subjects.find((one) => one.name === name);
+const workers = ({ memory }) => memory && Math.max(...["front worker", "vault worker"].map((part) => memory[part].rss)) / 1024;
+
+// [words, value, is it good]
+const TARGETS = [
+  ["GET /credentials/{id}, of the floor: at least 0.75", (f) => route(f, "GET /credentials/{id}")?.ratio, (v) => v >= 0.75],
+  ["GET /credentials (50), of the floor: at least 0.35", (f) => route(f, "GET /credentials (50)")?.ratio, (v) => v >= 0.35],
+  ["GET /credentials/{id}, p99 over p50: at most 5",
+    (f) => f.routes && route(f, "GET /credentials/{id}").p99 / route(f, "GET /credentials/{id}").p50, (v) => v <= 5],
+  ["GET /credentials/{id}, round trips: at most 2", (f) => route(f, "GET /credentials/{id}")?.roundTrips, (v) => v <= 2],
+  ["GET /credentials/{id}, cost at the last size: at most 1.15", (f) => f.sizes?.at(-1).getCost, (v) => v <= 1.15],
+  ["GET /credentials (50), cost at the last size: at most 1.15", (f) => f.sizes?.at(-1).listCost, (v) => v <= 1.15],
+  ["RSS of a worker: under 12 MiB", workers, (v) => v < 12],
+  ["first 200: under 300 ms", (f) => f.start, (v) => v < 300],
+  ["rotation of a tenant key, of its floor: at least 0.5", (f) => f.rotation?.["tenant key"].ratio, (v) => v >= 0.5],
+];
+
+/** Prints everything that was found; how many targets were missed. */
+export function print(found) {
+  if (found.routes)
+    printRoutes(found);
+  printRest(found);
+  const judged = TARGETS.map(([words, value, good]) => ({ words, value: value(found), good }))
+    .filter(({ value }) => value !== undefined && value !== null);
+  for (const { words, value, good } of judged)
+    console.log(`${good(value) ? "met   " : "MISSED"}  ${words} (${value.toFixed(2)})`);
+  return judged.filter(({ value, good }) => !good(value)).length;
+}

@@ -1,0 +1,199 @@
+// The vault from outside: what a client and an operator do with secrets, and what nobody may find.
+import assert from "node:assert/strict";
+import { execFile, spawnSync } from "node:child_process";
+import crypto from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { eventually, startInstance } from "./lib/instance.mjs";
+import { Tenant, idBytes } from "./lib/tenants.mjs";
+
+const SECRET = "canary-0123456789abcdef";
+let lw, tenant;
+
+before(async () => {
+  lw = await startInstance({ conf: "[limits]\nlogin_per_minute = 0\n" });
+  tenant = await new Tenant(lw, "cedar").start();
+});
+after(async () => { await lw?.stop(); });
+
+const call = (method, uri, body, headers) => lw.api(method, uri, { token: tenant.owner.token, body, headers });
+const count = (sql) => Number(lw.sql(sql)[0][0]);
+const plain = async (id) => (await tenant.does("POST", `/api/v1/credentials/${id}/reveal`)).data;
+const store = (data = { api_key: SECRET }, more = {}) => tenant.newCredential(data, more);
+
+function refused(answer, status, code) {
+  assert.equal(answer.status, status, answer.text);
+  assert.equal(answer.json.code, code);
+}
+
+// --- a client ------------------------------------------------------------------------------
+
+test("a secret is stored, shown masked, and revealed to who may", async () => {
+  const made = await store();
+  assert.deepEqual(made.data, { api_key: "cana****" });
+  assert.equal(made.verify.status, "untested");
+  const read = await call("GET", `/api/v1/credentials/${made.id}`);
+  assert.deepEqual(read.json, made);
+  assert.deepEqual(await plain(made.id), { api_key: SECRET });
+  refused(await lw.api("POST", `/api/v1/credentials/${made.id}/reveal`, { token: tenant.people.member.token }), 403, "DENIED");
+});
+
+test("a reveal is in the audit trail, and so is its refusal", async () => {
+  const { id } = await store();
+  await plain(id);
+  await lw.api("POST", `/api/v1/credentials/${id}/reveal`, { token: tenant.people.viewer.token });
+  const rows = await tenant.does("GET", `/api/v1/audit?target=${id}&action=credential.reveal`);
+  assert.ok(rows.some((row) => row.outcome === "ok"));
+  const refusals = await tenant.does("GET", "/api/v1/audit?action=credential.reveal");
+  assert.ok(refusals.some((row) => row.outcome === "refused"));
+});
+
+test("an entity tag stays while nothing changes, and guards against a lost update", async () => {
+  const { id } = await store();
+  const uri = `/api/v1/credentials/${id}`;
+  const { etag } = (await call("GET", uri)).headers;
+  assert.equal((await call("GET", uri, undefined, { "If-None-Match": etag })).status, 304);
+  const same = await call("PUT", uri, { data: { api_key: "cana****" } }, { "If-Match": etag });
+  assert.equal(same.status, 200);
+  assert.equal(same.headers.etag, etag);
+  assert.equal(same.json.version, 1);
+  const changed = await call("PUT", uri, { name: "renamed", data: { api_secret: "s" } }, { "If-Match": etag });
+  assert.equal(changed.json.version, 2);
+  assert.notEqual(changed.headers.etag, etag);
+  refused(await call("PUT", uri, { name: "late" }, { "If-Match": etag }), 412, "PRECONDITION_FAILED");
+  refused(await call("DELETE", uri, undefined, { "If-Match": etag }), 412, "PRECONDITION_FAILED");
+  assert.deepEqual(await plain(id), { api_key: SECRET, api_secret: "s" });
+});
+
+test("what doesn't belong into the data is refused with its place", async () => {
+  const bodies = [
+    [{ type: "api_key", data: {} }, "data.api_key", "REQUIRED"],
+    [{ type: "api_key", data: { api_key: 5 } }, "data.api_key", "WRONG_TYPE"],
+    [{ type: "api_key", data: { api_key: "k", tenant_id: tenant.id } }, "data.tenant_id", "UNKNOWN_FIELD"],
+    [{ type: "database", data: { engine: "postgresql", host: "h", port: "5432" } }, "data.port", "WRONG_TYPE"],
+    [{ type: "api_key", data: { api_key: "k" }, tenant_id: tenant.id }, "tenant_id", "UNKNOWN_FIELD"],
+    [{ type: "api_key", data: { api_key: "k" }, key_id: "k" }, "key_id", "UNKNOWN_FIELD"],
+  ];
+  for (const [body, field, code] of bodies) {
+    const answer = await call("POST", "/api/v1/credentials", { name: "n", ...body });
+    refused(answer, 400, "BAD_INPUT");
+    assert.deepEqual(answer.json.fields.map((f) => [f.field, f.code]), [[field, code]]);
+  }
+});
+
+test("an old version comes back, and shows no secret on the way", async () => {
+  const { id } = await store();
+  await tenant.does("PUT", `/api/v1/credentials/${id}`, { data: { api_key: "short" } });
+  const versions = await call("GET", `/api/v1/credentials/${id}/versions`);
+  assert.deepEqual(versions.json.map((v) => [v.version, v.current, v.data.api_key]), [[2, true, "****"], [1, false, "cana****"]]);
+  assert.equal((await tenant.does("POST", `/api/v1/credentials/${id}/versions/1/restore`)).version, 3);
+  assert.deepEqual(await plain(id), { api_key: SECRET });
+  refused(await call("POST", `/api/v1/credentials/${id}/versions/9/restore`), 404, "NOT_FOUND");
+});
+
+test("a purge destroys every version and proves it", async () => {
+  const { id } = await store();
+  await tenant.does("PUT", `/api/v1/credentials/${id}`, { data: { api_key: "another" } });
+  assert.deepEqual(await tenant.does("DELETE", `/api/v1/credentials/${id}?purge=true`), { purged: true, verified: true });
+  assert.equal(count(`SELECT COUNT(*) FROM credential_version WHERE credential_id = ${idBytes(id)}`), 0);
+  refused(await call("GET", `/api/v1/credentials/${id}`), 404, "NOT_FOUND");
+});
+
+test("the short form keeps one key a service, however many store it at once", async () => {
+  const keys = Array.from({ length: 8 }, (_, i) => ({ service: "openai", api_key: `sk-number-${i}-0123456789` }));
+  const answers = await Promise.all(keys.map((key) => call("POST", "/api/v1/keys", key)));
+  assert.deepEqual(new Set(answers.map((a) => a.status)), new Set([200, 201]), answers.map((a) => a.text).join());
+  assert.equal(answers.filter((a) => a.status === 201).length, 1);
+  const list = await tenant.does("GET", "/api/v1/keys");
+  assert.deepEqual(list.map((key) => [key.service, key.api_key]), [["openai", "sk-n****"]]);
+  assert.equal((await call("DELETE", "/api/v1/keys/openai")).status, 204);
+  assert.deepEqual(await tenant.does("GET", "/api/v1/keys"), []);
+});
+
+test("a swapped ciphertext answers one generic failure and is told to the audit trail", async () => {
+  const [one, two] = [await store(), await store({ api_key: "another secret of this tenant" })];
+  const bytes = lw.sql(`SELECT HEX(ciphertext) FROM credential_version WHERE credential_id = ${idBytes(two.id)}`)[0][0];
+  lw.sql(`UPDATE credential_version SET ciphertext = X'${bytes}' WHERE credential_id = ${idBytes(one.id)}`);
+  const answer = await call("POST", `/api/v1/credentials/${one.id}/reveal`);
+  refused(answer, 500, "UNREADABLE");
+  assert.equal(answer.text.includes("another"), false);
+  const rows = await tenant.does("GET", `/api/v1/audit?target=${one.id}`);
+  assert.ok(rows.some((row) => row.action === "credential.unreadable" && row.outcome === "failed"));
+  await tenant.does("DELETE", `/api/v1/credentials/${one.id}?purge=true`);
+});
+
+// --- an operator -----------------------------------------------------------------------------
+
+/** Runs latchctl; killed after `ms` when that is given. */
+function latchctl(args, ms) {
+  return new Promise((resolve) => {
+    const child = execFile(path.join(lw.program, "bin/latchctl"), args, { env: { LATCHWORK_CONF: lw.conf } },
+      (error, stdout, stderr) => resolve({ status: error ? error.code ?? error.signal : 0, stdout, stderr }));
+    if (ms !== undefined)
+      setTimeout(() => child.kill("SIGKILL"), ms);
+  });
+}
+
+/** Stores, changes and reveals until it is stopped; throws at the first failure. */
+function writers(n) {
+  let running = true, done = 0;
+  const work = async () => {
+    while (running) {
+      const { id } = await store({ api_key: `before ${done}` });
+      await tenant.does("PUT", `/api/v1/credentials/${id}`, { data: { api_key: `after ${done}` } });
+      assert.match((await plain(id)).api_key, /^after /);
+      done++;
+    }
+  };
+  const all = Promise.all(Array.from({ length: n }, work));
+  all.catch(() => {});
+  return async () => { running = false; await all; return done; };
+}
+
+test("keys are rotated under load and by processes that are killed, and every secret stays readable", async () => {
+  const stop = writers(3);
+  for (const [set, options] of [["tenant", ["--tenant", tenant.id]], ["vault", []]]) {
+    for (const ms of [3, 10, 25, 60])
+      await latchctl(["key", "rotate", set, ...options], ms);
+    const whole = await latchctl(["key", "rotate", set, ...options]);
+    assert.equal(whole.status, 0, whole.stderr);
+  }
+  assert.ok(await stop() > 0);
+  assert.equal(count("SELECT COUNT(*) FROM credential_version v JOIN tenant t USING (tenant_id) WHERE v.key_generation <> t.key_generation"), 0);
+  assert.equal(count("SELECT COUNT(*) FROM tenant_key k JOIN root_key r USING (root_key_id) WHERE r.state <> 'current'"), 0);
+  assert.equal(count(`SELECT COUNT(*) FROM tenant_key WHERE tenant_id = ${idBytes(tenant.id)}`), 1);
+  const verified = await latchctl(["key", "verify"]);
+  assert.equal(verified.status, 0, verified.stderr);
+  for (const credential of await tenant.does("GET", "/api/v1/credentials?limit=200"))
+    await plain(credential.id);
+});
+
+test("no plain secret is at rest: in the database's files, in logs, in temporary files", async () => {
+  await store({ api_key: `${SECRET}-at-rest`, extra: { note: SECRET } });
+  lw.sql("SET GLOBAL innodb_max_dirty_pages_pct = 0");
+  await eventually("the pages are on disk", () => count("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'INNODB_BUFFER_POOL_PAGES_DIRTY'") === 0);
+  const found = spawnSync("grep", ["-rlac", "canary-0123456789", lw.directory, "--exclude-dir=build"], { encoding: "utf8" });
+  assert.equal(found.stdout, "");
+});
+
+test("a wrong root key stops the start with its id, and the right one opens everything again", async () => {
+  const { id } = await store();
+  const directory = /^vault_dir = (.*)$/m.exec(lw.latchctl("config").stdout)?.[1];
+  const file = path.join(directory, `${fs.readFileSync(path.join(directory, "current"), "utf8").trim()}.key`);
+  const kept = fs.readFileSync(file);
+  const { mode, uid, gid } = fs.statSync(file);
+  const put = (bytes) => {
+    fs.rmSync(file);
+    fs.writeFileSync(file, bytes, { mode });
+    fs.chownSync(file, uid, gid);
+  };
+  await lw.quickstart("stop");
+  put(crypto.randomBytes(32));
+  await assert.rejects(lw.quickstart("start"));
+  assert.ok(lw.log("vault").includes(path.basename(file, ".key")), "the log names the key");
+  await lw.quickstart("stop").catch(() => {});
+  put(kept);
+  await lw.quickstart("start");
+  assert.deepEqual(await plain(id), { api_key: SECRET });
+});

@@ -1,0 +1,127 @@
+// Every operation of the API with its place among tenants, and how it is called on things of one of them. The list
+// that the build makes of the document is compared with this one: an operation without a place fails the tests.
+import assert from "node:assert/strict";
+import crypto from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { unknownId } from "./tenants.mjs";
+
+/*
+ * PUBLIC  is for everybody and takes no token: nothing here says whose data it is about.
+ * OBJECT  names a thing of tenant `a`: for a stranger it is absent, in the very words of an id that nobody has.
+ * LIST    shows what is the tenant's own.
+ * OWN     is about who asks: a stranger may call it, and changes nothing but their own things.
+ */
+export const [PUBLIC, OBJECT, LIST, OWN] = ["public", "object", "list", "own"];
+
+const credential = (more = {}) => async (a) => ({ params: { credential_id: (await a.newCredential()).id }, ...more });
+const nothing = () => ({});
+const open = [PUBLIC, nothing];
+const list = [LIST, nothing];
+const own = [OWN, nothing];
+/** As somebody new with the least role: what follows ends sessions, or changes a password. */
+const byNobodyElse = async (a) => ({ as: await a.newMember("viewer") });
+
+async function aSession(a) {
+  const as = await a.newMember("viewer");
+  return { params: { session_id: (await currentSession(a, await a.signIn(as))) }, as, personal: true };
+}
+
+async function currentSession(a, { token }) {
+  const sessions = await a.does("GET", "/api/v1/auth/sessions", undefined, token);
+  return sessions.find((session) => session.current).id;
+}
+
+async function aRestorableVersion(a) {
+  const { id } = await a.newCredential();
+  await a.does("PUT", `/api/v1/credentials/${id}`, { data: { api_key: "another-0123456789" } });
+  return { params: { credential_id: id, version: 1 } };
+}
+
+async function aKey(a) {
+  const service = `service-${crypto.randomBytes(6).toString("hex")}`;
+  await a.does("POST", "/api/v1/keys", { service, api_key: `short-${a.name}-0123456789` });
+  return { params: { service } };
+}
+
+/**
+ * operationId: [place, async (tenant) => {params, query, body, as, personal, refusal}]. `as`: who does it in the end, somebody
+ * new; `personal`: not even the tenant's owner may; `refusal`: what a stranger gets instead of 404.
+ */
+export const PLACES = {
+  health_get: open, ready_get: open, document_get: open,
+  auth_register: open, auth_login: open, auth_refresh: open,
+  password_forgot: open, password_reset: open, email_verify: open,
+  invitation_accept: open, // a link is for whoever has it
+
+  auth_logout: [OWN, byNobodyElse],
+  auth_switch: [OBJECT, (a) => ({ body: { tenant_id: a.id }, refusal: 403 })],
+  me_get: own, me_update: own,
+  password_change: [OWN, async (a) => {
+    const as = await a.newMember("viewer");
+    return { as, body: { old_password: as.password, new_password: `${as.password}-new` } };
+  }],
+  session_list: [LIST, nothing],
+  session_end_others: [OWN, byNobodyElse],
+  session_end: [OBJECT, aSession],
+
+  member_list: list,
+  member_add: own,
+  member_update: [OBJECT, async (a) => ({ params: { user_id: (await a.newMember("member")).id } })],
+  member_remove: [OBJECT, async (a) => ({ params: { user_id: (await a.newMember("member")).id } })],
+  invitation_list: list,
+  invitation_create: own,
+  invitation_update: [OBJECT, async (a) => ({ params: { invitation_id: (await a.newInvitation("member")).id } })],
+  invitation_delete: [OBJECT, async (a) => ({ params: { invitation_id: (await a.newInvitation()).id } })],
+  token_list: list,
+  token_create: [OWN, () => ({ body: { name: "made by a program or a person", scopes: ["admin"] } })],
+  token_delete: [OBJECT, async (a) => ({ params: { token_id: (await a.newToken(["admin"])).id } })],
+
+  credential_list: [LIST, (a) => ({ query: { name: `credential of ${a.name}` } })],
+  credential_create: own,
+  credential_get: [OBJECT, credential()],
+  credential_update: [OBJECT, credential()],
+  credential_delete: [OBJECT, credential({ query: { purge: "true" } })],
+  credential_status: [OBJECT, credential()],
+  version_list: [OBJECT, credential()],
+  version_restore: [OBJECT, aRestorableVersion],
+  credential_reveal: [OBJECT, credential()],
+  key_list: list,
+  key_set: [OWN, async (a) => ({ body: { service: (await aKey(a)).params.service, api_key: "of somebody else" } })],
+  key_delete: [OBJECT, aKey],
+
+  audit_list: [LIST, async (a) => ({ query: { target: (await a.newCredential()).id } })],
+  audit_summary: list,
+};
+
+/** The list that an instance's build made, by name, each with its place; refuses to leave one out. */
+export function operationsWithPlaces(lw) {
+  const built = JSON.parse(fs.readFileSync(path.join(path.dirname(lw.program), "obj/tests/e2e/operations.json"), "utf8"));
+  const names = built.map((operation) => operation.operationId);
+  assert.deepEqual(names.filter((name) => !(name in PLACES)), [], "these operations have no place in lib/operations.mjs");
+  assert.deepEqual(Object.keys(PLACES).filter((name) => !names.includes(name)), [], "there are no such operations any more");
+  for (const operation of built) {
+    const [place] = PLACES[operation.operationId];
+    assert.equal(place === PUBLIC, operation.auth !== "user", `${operation.operationId}: auth is ${operation.auth}, its place ${place}`);
+    const ids = operation.parameters.filter((parameter) => parameter.in === "path");
+    assert.ok(ids.length === 0 || place === OBJECT, `${operation.operationId} names a thing in its path`);
+  }
+  return Object.fromEntries(built.map((operation) => [operation.operationId,
+    { ...operation, place: PLACES[operation.operationId][0], make: PLACES[operation.operationId][1] }]));
+}
+
+/** The request of an operation: {method, uri, body}. */
+export function requestOf(operation, { params = {}, query, body } = {}) {
+  const uri = operation.path.replace(/\{(\w+)\}/g, (_, name) => {
+    assert.ok(name in params, `${operation.operationId}: what is ${name}?`);
+    return encodeURIComponent(params[name]);
+  });
+  return { method: operation.method, uri: query ? `${uri}?${new URLSearchParams(query)}` : uri, body: body ?? operation.body ?? undefined };
+}
+
+/** The same request about a thing that nobody has. */
+export function aboutNobody(operation, made) {
+  const strange = (value) => (/^[a-z]+-[0-9a-z]{26}$/.test(value) ? unknownId(value) : typeof value === "number" ? value : "service-of-nobody");
+  const all = (values) => values && Object.fromEntries(Object.entries(values).map(([name, value]) => [name, strange(value)]));
+  return requestOf(operation, { ...made, params: all(made.params), body: made.params ? made.body : all(made.body) });
+}

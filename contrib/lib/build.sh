@@ -1,26 +1,29 @@
 # shellcheck shell=bash
 # Building outside of the clone, which stays clean. Sourced, not run.
 
-build_parts=(configure.ac Makefile.am src conf sql tests contrib)
+build_parts=(configure.ac Makefile.am src conf sql tests contrib LICENSE README.md .clang-format .clang-tidy)
 
-# Brings a copy of the sources up to date: only what changed is written, so that make stays quick.
+# Every source file with its checksum, sorted; what tools leave in a tree isn't source.
+build_list() { # directory
+	(
+		cd "$1" || exit 1
+		find "${build_parts[@]}" \( -name node_modules -o -name __pycache__ -o -name .deps \) -prune -o \
+			-type f ! -name '*.o' ! -name '*.a' ! -name .dirstamp -print0 2>/dev/null | xargs -0r sha256sum | LC_ALL=C sort
+	)
+}
+
+# Makes the copy the same as the sources. Content decides, not time: a file is written only when it
+# differs, so that make stays quick, and an older clone doesn't leave newer files standing.
 build_copy_sources() { # sources, copy
-	local sources=$1 copy=$2 parts=() part file
+	local sources=$1 copy=$2 file
 	mkdir -p "$copy"
-	for part in "${build_parts[@]}" LICENSE README.md .clang-format .clang-tidy; do
-		if [[ -e $sources/$part ]]; then
-			parts+=("$part")
-		fi
+	build_list "$sources" > "$copy/.sources"
+	build_list "$copy" > "$copy/.copied"
+	LC_ALL=C comm -13 "$copy/.sources" "$copy/.copied" | cut -c67- | while IFS= read -r file; do
+		rm -f "$copy/$file"
 	done
-	# What the clone no longer has would still be found by the generators.
-	while IFS= read -r -d '' file; do
-		if [[ ! -e $sources/$file ]]; then
-			rm -f "$copy/$file"
-		fi
-	done < <(cd "$copy" && find . -mindepth 2 \( -path ./autom4te.cache -o -path ./build-aux -o -name node_modules \) \
-		-prune -o -type f -print0)
-	tar -C "$sources" --exclude=node_modules --exclude=__pycache__ --exclude=.deps --exclude='*.o' --exclude='*.a' \
-		-cf - "${parts[@]}" | tar -C "$copy" --keep-newer-files --warning=none --no-same-owner -xf -
+	LC_ALL=C comm -23 "$copy/.sources" "$copy/.copied" | cut -c67- |
+		tar -C "$sources" -cf - -T - | tar -C "$copy" --touch --no-same-owner -xf -
 }
 
 # Configures (when the options changed), makes and installs into <build>/inst.

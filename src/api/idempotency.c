@@ -13,7 +13,10 @@ enum { KEY_MAX = 255, ANSWER_MAX = 1 << 20 };
 
 static const struct str LABEL = { "idempotent answer v1", 20 };
 
-static struct str hash_bytes(const uint8_t hash[SHA256_BYTES]) { return (struct str){ (const char *)hash, SHA256_BYTES }; }
+static struct str hash_bytes(const uint8_t hash[SHA256_BYTES])
+{
+	return (struct str){ (const char *)hash, SHA256_BYTES };
+}
 
 static bool printable(struct str key)
 {
@@ -30,8 +33,10 @@ static enum err hash_request(struct ctx *cx, struct idempotency *key)
 	struct str body = cx->request->body;
 
 	TRY(secret_copy(key->key.p, key->key.n, &secret));
-	hmac_sha256_of(&secret, BYTES(LABEL, cx->request->path, STR("?"), str_absent(cx->request->query) ? STR("") : cx->request->query,
-				      STR("\n"), str_absent(body) ? STR("") : body),
+	hmac_sha256_of(&secret,
+		       BYTES(LABEL, cx->request->path, STR("?"),
+			     str_absent(cx->request->query) ? STR("") : cx->request->query,
+			     STR("\n"), str_absent(body) ? STR("") : body),
 		       key->request_hash);
 	return OK;
 }
@@ -46,7 +51,8 @@ enum err idempotency_read(struct ctx *cx, const char *operation, struct idempote
 	if (str_absent(ret_key->key) || !str_eq(cx->request->method, STR("POST")))
 		return OK;
 	if (!printable(ret_key->key))
-		return ctx_bad_field(cx, "header.Idempotency-Key", "BAD_FORMAT", "needs 1 to 255 printable ASCII characters");
+		return ctx_bad_field(cx, "header.Idempotency-Key", "BAD_FORMAT",
+				     "needs 1 to 255 printable ASCII characters");
 	ret_key->used = true;
 	sha256_of(BYTES(ID_BYTES(&who->tenant), (struct str){ &kind, 1 }, ID_BYTES(&who->user), ID_BYTES(&who->token),
 			str_of(operation), STR("\n"), ret_key->key),

@@ -178,7 +178,7 @@ static enum err write_audit(struct visit *v, enum err result)
 /* The handler, its audit row and its idempotent answer: one transaction. A refusal that is to stay is one, too. */
 static enum err run_in_transaction(struct visit *v)
 {
-	bool keep = v->idempotency.used;
+	bool keep = v->idempotency.used && v->route->keeps_answer;
 	enum err result;
 
 	if (keep) {

@@ -114,7 +114,8 @@ static bool set_option(struct reading *r, const struct option *o, const char *va
 
 	switch (o->type) {
 	case OPTION_NUMBER:
-		snprintf(what, sizeof what, "needs a whole number from %lld to %lld", (long long)o->least, (long long)o->most);
+		snprintf(what, sizeof what, "needs a whole number from %lld to %lld",
+			 (long long)o->least, (long long)o->most);
 		ok = parse_number(value, place) && *(int64_t *)place >= o->least && *(int64_t *)place <= o->most;
 		break;
 	case OPTION_FLAG:
@@ -183,8 +184,10 @@ static int on_line(void *user, const char *section, const char *key, const char 
 	if (strncmp(section, "issuer ", 7) == 0)
 		return set_issuer(r, section, section + 7, key, value);
 	if (!o)
-		return complain(r, section, key, known_section(section, strlen(section)) ? "there is no such key"
-											    : "there is no such section");
+		return complain(r, section, key,
+				known_section(section, strlen(section))
+					? "there is no such key"
+					: "there is no such section");
 	again = r->seen[o - OPTIONS];
 	r->seen[o - OPTIONS] = true;
 	if (again && o->type != OPTION_LIST)
@@ -372,7 +375,8 @@ void config_print(const struct config *config, FILE *out)
 	for (size_t i = 0; i < config->issuer_count; i++) {
 		fprintf(out, "\n[issuer %s]\n", config->issuer[i].name);
 		for (size_t k = 0; k < ARRAY_SIZE(ISSUER_OPTIONS); k++) {
-			const char *value = *(char *const *)((const char *)&config->issuer[i] + ISSUER_OPTIONS[k].offset);
+			const char *value = *(char *const *)((const char *)&config->issuer[i] +
+							     ISSUER_OPTIONS[k].offset);
 
 			if (value)
 				fprintf(out, "%s = %s\n", ISSUER_OPTIONS[k].key, value);

@@ -100,7 +100,8 @@ enum err ctx_etag(struct ctx *cx, struct reply *reply, const struct id *id, int6
 {
 	char text[TAG_MAX];
 	struct str tag = tag_of(id, state, text);
-	bool reading = cx->request && (str_eq(cx->request->method, STR("GET")) || str_eq(cx->request->method, STR("HEAD")));
+	bool reading = cx->request && (str_eq(cx->request->method, STR("GET")) ||
+				       str_eq(cx->request->method, STR("HEAD")));
 
 	TRY(reply_header(reply, "ETag", tag));
 	if (!reading || !tag_listed(request_header(cx->request, "IF_NONE_MATCH"), tag))
@@ -161,7 +162,8 @@ enum err ctx_cursor_next(struct ctx *cx, struct reply *reply, const struct id *l
 	buf_init(&query, 4096);
 	kept = query_without_cursor(cx, &query);
 	TRY(buf_error(&query));
-	link = arena_printf(cx->arena, "<%.*s?%.*scursor=%.*s>; rel=\"next\"", STR_ARG(cx->request->path), STR_ARG(kept),
+	link = arena_printf(cx->arena, "<%.*s?%.*scursor=%.*s>; rel=\"next\"",
+			    STR_ARG(cx->request->path), STR_ARG(kept),
 			    STR_ARG(id_format(ID_REQUEST, last, id_text)));
 	return str_absent(link) ? ERR_NO_MEMORY : reply_header(reply, "Link", link);
 }

@@ -77,7 +77,8 @@ void metrics_write(const struct metrics *metrics, const char *pool, struct buf *
 {
 	for (size_t i = 0; i < METRIC_COUNT; i++) {
 		write_head(out, SERIES[i].series, SERIES[i].kind, SERIES[i].words);
-		buf_printf(out, "%s{pool=\"%s\"} %" PRId64 "\n", SERIES[i].series, pool, atomic_load(&metrics->value[i]));
+		buf_printf(out, "%s{pool=\"%s\"} %" PRId64 "\n", SERIES[i].series, pool,
+			   atomic_load(&metrics->value[i]));
 	}
 	write_head(out, "latchwork_requests_total", "counter", "Answered requests");
 	for (int class = 2; class < 6; class++)

@@ -40,7 +40,10 @@ enum err crew_start(struct crew *crew, unsigned generation, const struct worker_
 bool crew_reap(struct crew *crew, struct crew_death *ret_death) MUST_CHECK;
 /* Reads a worker's word that it is ready. */
 void crew_hear(struct crew_member *member);
-/* Sends `signal_number` to all of that generation (0: to all) that haven't been told to leave; SIGKILL follows in drain_ms. */
+/*
+ * Sends `signal_number` to all of that generation (0: to all) that haven't been told to leave; SIGKILL
+ * follows in drain_ms.
+ */
 void crew_dismiss(struct crew *crew, unsigned generation, int signal_number, int drain_ms);
 /* SIGKILL to those whose time is up. */
 void crew_kill_late(struct crew *crew);

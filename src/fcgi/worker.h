@@ -20,7 +20,8 @@ enum worker_mode { WORKER_POLLING, WORKER_SINGLE };
 struct worker_options {
 	enum worker_mode mode;
 	size_t connections;     /* held at once by a POLLING worker; 0: 512 */
-	unsigned recycle_after; /* requests until the worker makes room for a fresh one, give or take a tenth; 0: never */
+	/* Requests until the worker makes room for a fresh one, give or take a tenth; 0: never. */
+	unsigned recycle_after;
 	int patience_ms;        /* for the rest of a request that began, and for nginx to take an answer; 0: 10 s */
 
 	void *arg; /* for start */

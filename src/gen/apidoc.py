@@ -20,7 +20,7 @@ MEMBERS = {  # what each object of the document may hold, besides x- members
     "parameter": "name in required description schema example examples deprecated",
     "body": "description required content", "media": "schema example examples"}
 VENDOR = {"x-pool", "x-auth", "x-scope", "x-role", "x-rate", "x-audit", "x-body-limit", "x-answers-secret",
-          "x-transaction", "x-raw-body", "x-any-query"}
+          "x-transaction", "x-raw-body", "x-any-query", "x-keeps-answer"}
 BODY_MAX = 1 << 20
 PARAMS_MAX, QUERY_MAX = 8, 64  # ROUTE_PARAMS_MAX, and the bits in which read.c notes what it has seen
 
@@ -70,6 +70,7 @@ class Operation:
     body_max: int = 4096
     transaction: bool = False
     answers_secret: bool = False
+    keeps_answer: bool = True
     any_query: bool = False
     schema: Schema = None
     example: object = None
@@ -257,6 +258,7 @@ class Reader:
             self.problems.add(node.lines.get("security", node.line), "`security` and x-auth disagree: user needs schemes, "
                               "none an empty list, optional schemes and {}")
         op.answers_secret = self.get(node, "x-answers-secret", bool, False)
+        op.keeps_answer = self.get(node, "x-keeps-answer", bool, True)
         op.transaction = self.get(node, "x-transaction", bool, op.method != "GET")
         op.any_query = self.get(node, "x-any-query", bool, False)
 

@@ -98,6 +98,7 @@ enum err ctl_audit_verify(struct ctl *ctl)
 	print_verdict(ctl, &verdict);
 	if (verdict.fault == AUDIT_INTACT)
 		return OK;
-	return ctl_fail(ERR_CONFLICT, "the trail is broken: row %" PRId64 " at position %" PRId64 " was %s", verdict.seq,
-			verdict.position, audit_fault_text(verdict.fault));
+	return ctl_fail(ERR_CONFLICT,
+			"the trail is broken: row %" PRId64 " at position %" PRId64 " was %s",
+			verdict.seq, verdict.position, audit_fault_text(verdict.fault));
 }

@@ -67,7 +67,9 @@ enum err ctl_tenant_delete(struct ctl *ctl)
 	TRY(ctl_open(ctl, ACCOUNT_CTL, 0));
 	TRY(ctl_enter_tenant(ctl, ctl->argument[0]));
 	TRY(ctl_say(ctl_change(ctl, AUDIT_TENANT_DELETE, end_tenant), ctl->argument[0]));
-	ctl_note(ctl, "%s is deleted; its keys are destroyed, and with them every copy of its secrets", ctl->argument[0]);
+	ctl_note(ctl,
+		 "%s is deleted; its keys are destroyed, and with them every copy of its secrets",
+		 ctl->argument[0]);
 	return OK;
 }
 
@@ -116,9 +118,11 @@ static void print_user(const struct new_user *new)
 	struct ctl_list list;
 
 	ctl_object_begin(&list, &new->ctl, COLUMNS, ARRAY_SIZE(COLUMNS));
-	ctl_list_row(&list, (const struct str[]){ id_format(ID_USER, &new->made.user, user),
-						  id_format(ID_TENANT, &new->made.tenant, tenant), new->wanted.email,
-						  new->made.generated.n ? secret_str(&new->made.generated) : STR_NONE });
+	ctl_list_row(&list,
+		     (const struct str[]){
+			     id_format(ID_USER, &new->made.user, user),
+			     id_format(ID_TENANT, &new->made.tenant, tenant), new->wanted.email,
+			     new->made.generated.n ? secret_str(&new->made.generated) : STR_NONE });
 	ctl_list_end(&list);
 }
 
@@ -167,9 +171,10 @@ enum err ctl_user_list(struct ctl *ctl)
 		before = list.rows;
 		TRY(ctl_say(sql_user_list(ctl->cx.db, &(struct sql_user_list_in){ after, PAGE }), "accounts"));
 		while ((e = sql_user_list_next(ctl->cx.db, &row)) == OK) {
-			ctl_list_row(&list, (const struct str[]){ id_format(ID_USER, &row.user_id, id), row.email, row.name,
-								  time_format(row.created_at, created),
-								  time_or_none(row.disabled_at, disabled) });
+			ctl_list_row(&list, (const struct str[]){
+						    id_format(ID_USER, &row.user_id, id), row.email,
+						    row.name, time_format(row.created_at, created),
+						    time_or_none(row.disabled_at, disabled) });
 			after = row.user_id;
 		}
 	} while (e == ERR_END && list.rows - before == PAGE);
@@ -231,7 +236,8 @@ static enum err make_token(struct ctl *ctl)
 	struct new_token *new = (struct new_token *)ctl;
 
 	secret_done(&new->text);
-	TRY(api_token_make(&ctl->cx, str_of(ctl_option(ctl, "name")), new->scopes, new->expires_at, &new->id, &new->text));
+	TRY(api_token_make(&ctl->cx, str_of(ctl_option(ctl, "name")), new->scopes, new->expires_at,
+			   &new->id, &new->text));
 	ctx_audit_target(&ctl->cx, ID_TOKEN, &new->id);
 	return OK;
 }
@@ -296,10 +302,12 @@ enum err ctl_token_list(struct ctl *ctl)
 		rows = list.rows;
 		TRY(ctl_say(sql_api_token_list(ctl->cx.db, &(struct sql_api_token_list_in){ before, PAGE }), "tokens"));
 		while ((e = sql_api_token_list_next(ctl->cx.db, &row)) == OK) {
-			ctl_list_row(&list, (const struct str[]){ id_format(ID_TOKEN, &row.token_id, id), row.name, row.scopes,
-								  time_format(row.created_at, created),
-								  time_or_none(row.expires_at, expires),
-								  time_or_none(row.last_used_at, used) });
+			ctl_list_row(&list,
+				     (const struct str[]){ id_format(ID_TOKEN, &row.token_id, id),
+							   row.name, row.scopes,
+							   time_format(row.created_at, created),
+							   time_or_none(row.expires_at, expires),
+							   time_or_none(row.last_used_at, used) });
 			before = row.token_id;
 		}
 	} while (e == ERR_END && list.rows - rows == PAGE);

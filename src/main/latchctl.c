@@ -189,7 +189,8 @@ static int read_command_line(struct ctl *ctl, int argc, char **argv)
 
 	ctl->verb = find_verb(verb, argc - 1 - before, &taken);
 	if (!ctl->verb) {
-		fprintf(stderr, "latchctl: %s\nTry: latchctl help\n", argc > 1 ? "there is no such verb" : "which verb?");
+		fprintf(stderr, "latchctl: %s\nTry: latchctl help\n",
+			argc > 1 ? "there is no such verb" : "which verb?");
 		return 2;
 	}
 	result = read_words(ctl, argv + 1, before, &given);

@@ -157,7 +157,8 @@ static enum err check_key_set(struct db *db, struct keyring *keyring, const char
 	enum err e = vault_check_keys(db, keyring, purpose, why);
 
 	if (e != OK)
-		log_write(LOG_ERROR, "keys and database don't fit together", LOG_FIELDS(log_err(e), log_text("why", why)));
+		log_write(LOG_ERROR, "keys and database don't fit together",
+			  LOG_FIELDS(log_err(e), log_text("why", why)));
 	return e;
 }
 
@@ -193,7 +194,8 @@ static enum err open_listener(const struct program *program, struct listener *re
 		ret_listener, &why);
 
 	if (e != OK)
-		log_write(LOG_ERROR, "the socket can't be opened", LOG_FIELDS(log_text("path", path), log_text("why", why)));
+		log_write(LOG_ERROR, "the socket can't be opened",
+			  LOG_FIELDS(log_text("path", path), log_text("why", why)));
 	return e;
 }
 

@@ -78,11 +78,17 @@ static enum err write_unreadable(struct ctx *cx, const struct id *credential)
 	return e;
 }
 
-static void tell_unreadable(struct ctx *cx, const struct id *credential)
+/* Only the log says whether a root key was missing, and which. */
+static void tell_unreadable(struct ctx *cx, const struct vault_sealed *sealed, enum err why)
 {
+	const struct id *credential = &sealed->place.credential;
 	char text[ID_TEXT_MAX];
-	enum err e = write_unreadable(cx, credential);
+	enum err e;
 
+	if (why == ERR_NO_KEY)
+		log_write(LOG_ERROR, "a root key is missing",
+			  LOG_FIELDS(log_str("root_key", sealed->root_key_id)));
+	e = write_unreadable(cx, credential);
 	log_write(LOG_ERROR, "a stored credential can't be opened",
 		  LOG_FIELDS(log_str("credential", id_format(ID_CREDENTIAL, credential, text)),
 			     log_text("audit", e == OK ? "ok" : err_code(e))));
@@ -107,7 +113,8 @@ enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int 
 	};
 	*ret_version = row.version;
 	e = vault_unseal(cx, &sealed, ret_plain);
-	if (e == ERR_UNREADABLE)
-		tell_unreadable(cx, credential);
-	return e;
+	if (e != ERR_UNREADABLE && e != ERR_NO_KEY)
+		return e;
+	tell_unreadable(cx, &sealed, e);
+	return ERR_UNREADABLE;
 }

@@ -81,16 +81,15 @@ enum err ctl_import_fernet(struct ctl *ctl)
 	SECRET_AUTO struct secret key = SECRET_EMPTY;
 	FILE_AUTO FILE *in = NULL;
 	struct vault_imported imported = { 0 };
+	struct vault_import import = { .key = &key, .failed = tell_failed, .arg = ctl };
 
 	TRY(open_to_read(ctl->argument[0], &in));
+	import.in = in;
 	TRY(read_fernet_key(ctl, &key));
 	TRY(ctl_open(ctl, ACCOUNT_CTL, CTL_VAULT_KEYS));
 	TRY(ctl_enter_tenant(ctl, NULL));
 	TRY(ctl_act_as(ctl));
-	TRY(ctl_say(vault_import_fernet(&ctl->cx,
-					&(struct vault_import){ .in = in, .key = &key, .failed = tell_failed, .arg = ctl },
-					&imported),
-		    "the import"));
+	TRY(ctl_say(vault_import_fernet(&ctl->cx, &import, &imported), "the import"));
 	print_counts(ctl, COLUMNS, (const int64_t[]){ imported.stored, imported.known, imported.failed },
 		     ARRAY_SIZE(COLUMNS));
 	return imported.failed == 0 ? OK : ctl_fail(ERR_BAD_INPUT, "%" PRId64 " lines were left out", imported.failed);

@@ -49,8 +49,8 @@ enum err vault_unseal_with(struct ctx *cx, const struct tenant_key *key,
 /*
  * The plain data of a credential of the scope's tenant: of that version, or of the newest. It is
  * JSON text. ERR_NOT_FOUND when either isn't there. When it can't be opened (ERR_UNREADABLE, also
- * for a root key that isn't here: a forged row may name any), an audit row says so: the caller's transaction, which has failed, is rolled back for that, and the
- * row is committed on its own.
+ * for a root key that isn't here: a forged row may name any), an audit row says so: the caller's
+ * transaction, which has failed, is rolled back for that, and the row is committed on its own.
  */
 enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version,
 		    int64_t *ret_version, struct secret *ret_plain) MUST_CHECK;

@@ -56,7 +56,7 @@ database_create() { # directory, config, log
 	else
 		options=(--auth-root-authentication-method=socket --auth-root-socket-user="$user")
 	fi
-	mariadb-install-db --defaults-file="$2" "${options[@]}" --skip-test-db --skip-name-resolve > "$3" 2>&1 ||
+	mariadb-install-db --defaults-file="$2" "${options[@]}" --skip-test-db --skip-name-resolve --force > "$3" 2>&1 ||
 		{ tail -n 15 "$3" >&2; die "mariadb-install-db failed." "Its log: $3"; }
 }
 

@@ -40,7 +40,7 @@ nginx_render() { # sources, pools.conf, directory, NAME=value...
 		value[${pair%%=*}]=${pair#*=}
 	done
 	mkdir -p "$directory"
-	cp "$sources"/{earlier-paths,fastcgi-params,headers,problems}.conf "$pools" "$directory/"
+	cp "$sources"/{earlier-paths,fastcgi-params,headers,metrics-params,problems}.conf "$pools" "$directory/"
 	template_render "$sources/nginx.conf.in" "$directory/nginx.conf" "$@" \
 		"USER_LINE=${value[USER]:+user ${value[USER]};}"
 	template_render "$sources/latchwork.conf.in" "$directory/latchwork.conf" "$@" \

@@ -9,7 +9,7 @@ packages_build=(
 	libcrypt-dev libcurl4-gnutls-dev libinih-dev libseccomp-dev libcmocka-dev python3:python3 python3-yaml
 )
 packages_run=(
-	mariadb-server-core:mariadbd mariadb-client-core:mariadb nginx-light:nginx openssl:openssl curl:curl
+	mariadb-server-core:mariadbd mariadb-client-core:mariadb nginx:nginx openssl:openssl curl:curl jq:jq
 	util-linux:setpriv ca-certificates
 )
 packages_docs=(npm:npm)
@@ -70,9 +70,11 @@ packages_install() { # what, package...
 }
 
 packages_apt() {
-	local options=(-y --no-install-recommends --no-remove -o Dpkg::Use-Pty=0 -qq)
+	local options=(-y --no-install-recommends --no-remove -o Dpkg::Use-Pty=0 -qq) words
 	export DEBIAN_FRONTEND=noninteractive
-	apt-get install "${options[@]}" "$@" >&2 2>/dev/null && return 0
-	apt-get update -qq >&2 || return 1
-	apt-get install "${options[@]}" "$@" >&2
+	words=$(apt-get install "${options[@]}" "$@" 2>&1) && return 0
+	# Perhaps the lists of packages are missing or old.
+	words=$(apt-get update -qq 2>&1 && apt-get install "${options[@]}" "$@" 2>&1) && return 0
+	tail -n 20 <<< "$words" >&2
+	return 1
 }

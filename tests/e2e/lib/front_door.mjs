@@ -51,7 +51,7 @@ export async function startFrontDoor() {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "lw-door-"));
   fs.chmodSync(directory, 0o755);
   const at = (...names) => path.join(directory, ...names);
-  for (const name of ["run", "log", "temp", "conf", "docs"])
+  for (const name of ["run", "run/metrics", "log", "temp", "conf", "docs"])
     fs.mkdirSync(at(name));
   fs.writeFileSync(at("pools.conf"), pools);
   makeDocs(at("docs"));

@@ -13,14 +13,12 @@
 
 /* The child: gives up what is the master's, and never returns into its code. */
 static NORETURN void become_worker(const struct crew *crew, const struct worker_options *options,
-				   const struct worker_seat *seat, int private_fd, pid_t master)
+				   const struct worker_seat *seat, pid_t master)
 {
 	/* A pool without its master would never be reloaded or stopped: its workers go with it. */
 	prctl(PR_SET_PDEATHSIG, SIGINT);
 	if (getppid() != master)
 		_exit(0);
-	if (private_fd >= 0)
-		close(private_fd);
 	for (size_t i = 0; i < crew->count; i++)
 		if (crew->v[i].ready_fd >= 0)
 			close(crew->v[i].ready_fd);
@@ -28,7 +26,7 @@ static NORETURN void become_worker(const struct crew *crew, const struct worker_
 }
 
 enum err crew_start(struct crew *crew, unsigned generation, const struct worker_options *options,
-		    const struct worker_seat *seat, int private_fd)
+		    const struct worker_seat *seat)
 {
 	struct worker_seat own = *seat;
 	pid_t master = getpid();
@@ -42,7 +40,7 @@ enum err crew_start(struct crew *crew, unsigned generation, const struct worker_
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(ready[0]);
-		become_worker(crew, options, &own, private_fd, master);
+		become_worker(crew, options, &own, master);
 	}
 	close(ready[1]);
 	if (pid < 0) {

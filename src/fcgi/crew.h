@@ -33,9 +33,9 @@ struct crew_death {
 	int status; /* waitpid's */
 };
 
-/* Forks a worker of that generation. `private_fd` (-1: none) is the master's and is closed in it. */
+/* Forks a worker of that generation. */
 enum err crew_start(struct crew *crew, unsigned generation, const struct worker_options *options,
-		    const struct worker_seat *seat, int private_fd) MUST_CHECK;
+		    const struct worker_seat *seat) MUST_CHECK;
 /* One worker that has ended, or false. */
 bool crew_reap(struct crew *crew, struct crew_death *ret_death) MUST_CHECK;
 /* Reads a worker's word that it is ready. */

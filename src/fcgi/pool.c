@@ -44,7 +44,7 @@ struct pool {
 	int signal_fd;
 	unsigned young_deaths; /* in a row */
 	int64_t start_again_us;
-	struct pollfd polled[CREW_MAX + 2];
+	struct pollfd polled[CREW_MAX + 1];
 };
 
 static enum err take_signals(int *ret_fd)
@@ -87,8 +87,7 @@ static int drain_ms(const struct pool *pool)
 /* false: it couldn't be started, and another try should wait. */
 static bool start_worker(struct pool *pool, unsigned generation)
 {
-	enum err e = crew_start(&pool->crew, generation, &pool->options->worker, &pool->seat,
-				pool->options->watch_fd);
+	enum err e = crew_start(&pool->crew, generation, &pool->options->worker, &pool->seat);
 
 	if (e != OK)
 		log_write(LOG_ERROR, "a worker can't be started", LOG_FIELDS(log_err(e)));
@@ -258,7 +257,6 @@ static void wait_for_news(struct pool *pool)
 	for (size_t i = 0; i < pool->crew.count; i++)
 		pool->polled[n++] = (struct pollfd){ pool->crew.v[i].ready_fd, POLLIN, 0 };
 	pool->polled[n++] = (struct pollfd){ pool->signal_fd, POLLIN, 0 };
-	pool->polled[n++] = (struct pollfd){ pool->options->watch_fd, POLLIN, 0 };
 	if (wait > 0)
 		timeout = (struct timespec){ wait / 1000000, wait % 1000000 * 1000 };
 	if (ppoll(pool->polled, n, next == INT64_MAX ? NULL : &timeout, NULL) <= 0)
@@ -267,15 +265,12 @@ static void wait_for_news(struct pool *pool)
 		if (pool->polled[i].revents)
 			crew_hear(&pool->crew.v[i]);
 	obey(pool);
-	if (pool->polled[n - 1].revents)
-		pool->options->watch(pool->options->arg);
 }
 
 static enum err check(const struct pool_options *o)
 {
 	bool sound = o->listener && o->listener->fd >= 0 && o->workers > 0 &&
-		     o->workers <= POOL_WORKERS_MAX && o->worker.start && o->worker.handle &&
-		     (o->watch_fd < 0 || o->watch);
+		     o->workers <= POOL_WORKERS_MAX && o->worker.start && o->worker.handle;
 
 	return sound ? OK : ERR_CONFIG;
 }

@@ -4,7 +4,8 @@
  *	SIGHUP            reload; a whole new generation of workers, ready before the old one is retired
  *	SIGTERM, SIGINT   stop: requests under way are finished, at most until the deadline
  *
- * Under systemd: Type=notify-reload (or notify), KillMode=mixed.
+ * Under systemd: Type=notify with ExecReload=kill -HUP (or notify-reload, from 253 on), and KillMode=mixed:
+ * the default sends SIGTERM to the workers too, which would hand their connections to nobody.
  */
 #ifndef LW_FCGI_POOL_H
 #define LW_FCGI_POOL_H
@@ -24,10 +25,7 @@ struct pool_options {
 	const char *pidfile;          /* NULL: none */
 	struct worker_options worker;
 
-	int watch_fd;                 /* one more descriptor that the master waits for; -1: none */
-	void (*watch)(void *arg);     /* called when it can be read; must not wait for anybody */
-
-	void *arg; /* for watch and reload */
+	void *arg; /* for reload */
 	/*
 	 * Reads the configuration again, in the master; NULL: nothing to read. When it fails, the old
 	 * workers stay. It may change `workers`, the times and `worker` of these options. When it works

@@ -1,11 +1,12 @@
 /*
  * The records of one FastCGI connection, checked byte by byte before libfcgi sees any of them.
  *
- * libfcgi can't be given what a stranger wrote: with Debian 12's 2.4.2-2+deb12u1 two lengths of
- * 0x7ffffffe still overflow (the fix of CVE-2025-23016 refuses 0x7fffffff only), and a GET_VALUES
- * record that names a variable five times overruns a 64-byte array on the stack. So this reader takes
- * the records apart, with every length capped, and refuses all that nginx never sends: other
- * versions, roles and types, management records, a second BEGIN, ABORT (nginx closes instead).
+ * libfcgi can't be given what a stranger wrote (tried with Debian 12's 2.4.2-2+deb12u1): two lengths of
+ * 0x7ffffffe abort it, because the fix of CVE-2025-23016 refuses 0x7fffffff only; a GET_VALUES record
+ * that names a variable four times overruns a 64-byte array on its stack, and one that names it once
+ * is answered with a piece of that stack. So this reader takes the records apart, with every length
+ * capped, and refuses all that nginx never sends: other versions, roles and types, management
+ * records, a second BEGIN, ABORT (nginx closes instead).
  */
 #ifndef LW_FCGI_RECORDS_H
 #define LW_FCGI_RECORDS_H

@@ -52,6 +52,17 @@ struct str request_header(const struct request *request, const char *cgi_name)
 	return found;
 }
 
+/* Reads with the smaller of two caps: the buffer's own is for whoever comes next, too. */
+static enum err read_capped(struct decoder *decoder, size_t max, struct buf *body)
+{
+	size_t own = body->max;
+
+	body->max = max < own ? max : own;
+	enum err e = conn_read_body(decoder->conn, decoder->patience_ms, body);
+	body->max = own;
+	return e;
+}
+
 enum err request_read_body(struct request *request, size_t max, struct buf *body)
 {
 	struct decoder *decoder = request->fcgi;
@@ -61,9 +72,7 @@ enum err request_read_body(struct request *request, size_t max, struct buf *body
 	buf_clear(body);
 	if (request->content_length > 0 && (uint64_t)request->content_length > max)
 		return ERR_BODY_TOO_LARGE;
-	if (max < body->max)
-		body->max = max; /* it is this request's: the cap stays */
-	TRY(conn_read_body(decoder->conn, decoder->patience_ms, body));
+	TRY(read_capped(decoder, max, body));
 	if (request->content_length >= 0 && (int64_t)body->n != request->content_length)
 		return ERR_BAD_REQUEST;
 	request->body = buf_str(body);

@@ -1,7 +1,7 @@
 /*
- * The allow-lists. They were collected from runs under strace (libmariadb, libcurl, GnuTLS, glibc's
- * resolver) and rounded up to families, so that another version of a library, which asks for the
- * same thing by a sibling call, doesn't fail.
+ * The allow-lists: what our libraries ask for (libmariadb, libcurl, GnuTLS, glibc's resolver),
+ * rounded up to families, so that another version of a library, which asks for the same thing by a
+ * sibling call, doesn't fail.
  */
 #include "fcgi/sandbox.h"
 
@@ -101,6 +101,14 @@ static bool allow_domain(scmp_filter_ctx filter, int call, int domain)
 	return true;
 }
 
+/* socketpair(AF_UNIX, SOCK_SEQPACKET): the channel on which workers hand over connections. */
+static bool allow_handover(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
+				SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_SEQPACKET)) == 0;
+}
+
 static bool allow_sockets(scmp_filter_ctx filter, const struct profile *profile)
 {
 	bool done = true;
@@ -108,7 +116,8 @@ static bool allow_sockets(scmp_filter_ctx filter, const struct profile *profile)
 	if (profile->unix_sockets)
 		done = allow(filter, sockets, ARRAY_SIZE(sockets)) &&
 		       allow_domain(filter, SCMP_SYS(socket), AF_UNIX) &&
-		       allow_domain(filter, SCMP_SYS(socketpair), AF_UNIX);
+		       allow_domain(filter, SCMP_SYS(socketpair), AF_UNIX) &&
+		       allow_handover(filter);
 	if (done && profile->inet_sockets)
 		done = allow_domain(filter, SCMP_SYS(socket), AF_INET) &&
 		       allow_domain(filter, SCMP_SYS(socket), AF_INET6);
@@ -196,6 +205,18 @@ enum err sandbox_front(void)
 enum err sandbox_vault(void)
 {
 	return enter(&(struct profile){ .unix_sockets = true, .inet_sockets = true });
+}
+
+enum err sandbox_front_master(void)
+{
+	return enter(&(struct profile){ .unix_sockets = true, .children = true });
+}
+
+enum err sandbox_vault_master(void)
+{
+	return enter(&(struct profile){ .unix_sockets = true,
+					.inet_sockets = true,
+					.children = true });
 }
 
 enum err sandbox_jobs(void)

@@ -27,7 +27,10 @@ struct worker_options {
 	void *arg; /* for start */
 	/* Opens what must not cross a fork (database, keys, sandbox). NULL: the worker can't work. */
 	void *(*start)(void *arg);
-	/* Answers one request. Signals that end the worker wait until it returns. */
+	/*
+	 * Answers one request. SIGTERM and SIGINT are blocked and wait until it returns; a child that it
+	 * starts inherits that, and has to unblock them to be stoppable.
+	 */
 	void (*handle)(void *state, struct request *request, struct reply *reply);
 	/* When nothing happened for a second, every second; may be NULL. */
 	void (*idle)(void *state);

@@ -142,16 +142,6 @@ enum err chore_credential_purge(struct ctx *cx)
 	return OK;
 }
 
-/* Ids begin with their time: the first one of that millisecond. */
-static struct id first_id_at(int64_t ms)
-{
-	struct id id = ID_NIL;
-
-	for (int i = 0; i < 6; i++)
-		id.b[i] = (uint8_t)((uint64_t)ms >> (40 - 8 * i));
-	return id;
-}
-
 /* Deletes one batch of the rows that were over before that time, and counts them. */
 typedef enum err (*expire_batch)(struct db *db, int64_t before_ms, int64_t *ret_rows);
 
@@ -169,7 +159,7 @@ EXPIRE(throttle)
 
 static enum err expire_mail(struct db *db, int64_t before_ms, int64_t *ret_rows)
 {
-	const struct sql_mail_expire_in in = { .before = first_id_at(before_ms), .limit = BATCH };
+	const struct sql_mail_expire_in in = { .before = id_first_at(before_ms), .limit = BATCH };
 
 	return sql_mail_expire(db, &in, ret_rows);
 }

@@ -108,7 +108,10 @@ enum err ctl_act_as(struct ctl *ctl)
 	if (e == ERR_NOT_FOUND)
 		return ctl_fail(e, "%s is no member of the tenant", email);
 	TRY(ctl_say(e, email));
+	if (user.disabled_at.set)
+		return ctl_fail(ERR_DENIED, "%s is disabled", email);
 	ctl->cx.who.user = user.user_id;
+	ctl->cx.who.role = role_parse(member.role);
 	ctx_enter(&ctl->cx);
 	return OK;
 }
@@ -174,15 +177,29 @@ static void print_json_row(const struct ctl_list *list, const struct str *values
 	printf("%s%.*s", list->rows > 0 ? ",\n " : "", STR_ARG(buf_str(&text)));
 }
 
+/* Names and addresses are strangers' texts: what a terminal would obey (C0, DEL, C1) is shown as '?'. */
+static void print_text(struct str text, size_t width)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n && n < width; i++, n++) {
+		unsigned char c = (unsigned char)text.p[i];
+		bool c1 = c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
+
+		i += c1;
+		putchar(c < 0x20 || c == 0x7f || c1 ? '?' : c);
+	}
+	for (; n < width && width != SIZE_MAX; n++)
+		putchar(' ');
+}
+
 static void print_cells(const struct ctl_list *list, const struct str *values)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct str cell = str_absent(values[i]) ? STR("-") : values[i];
 
-		if (i + 1 == list->count)
-			printf("%.*s\n", STR_ARG(cell));
-		else
-			printf("%-*.*s  ", COLUMN_WIDTH, STR_ARG(cell));
+		print_text(cell, i + 1 == list->count ? SIZE_MAX : COLUMN_WIDTH);
+		fputs(i + 1 == list->count ? "\n" : "  ", stdout);
 	}
 }
 
@@ -193,8 +210,11 @@ void ctl_list_row(struct ctl_list *list, const struct str *values)
 	if (as_json(list)) {
 		print_json_row(list, values);
 	} else if (list->single) {
-		for (size_t i = 0; i < list->count; i++)
-			printf("%-20s %.*s\n", list->columns[i], STR_ARG(str_absent(values[i]) ? STR("-") : values[i]));
+		for (size_t i = 0; i < list->count; i++) {
+			printf("%-20s ", list->columns[i]);
+			print_text(str_absent(values[i]) ? STR("-") : values[i], SIZE_MAX);
+			putchar('\n');
+		}
 	} else {
 		for (size_t i = 0; list->rows == 0 && i < list->count; i++)
 			head[i] = str_of(list->columns[i]);

@@ -184,7 +184,11 @@ enum err ctl_user_list(struct ctl *ctl)
 
 static enum err find_user(struct ctl *ctl, struct id *ret_user)
 {
-	TRY(identity_user_find(&ctl->cx, str_of(ctl->argument[0]), ret_user));
+	struct str who = str_of(ctl->argument[0]);
+
+	/* People of an external issuer sign in by no address: they have their id only. */
+	if (!id_parse(ID_USER, who, ret_user))
+		TRY(identity_user_find(&ctl->cx, who, ret_user));
 	ctx_audit_target(&ctl->cx, ID_USER, ret_user);
 	return OK;
 }
@@ -268,6 +272,9 @@ static enum err create_token(struct new_token *new)
 	TRY(ctl_open(&new->ctl, ACCOUNT_CTL, 0));
 	TRY(ctl_enter_tenant(&new->ctl, NULL));
 	TRY(ctl_act_as(&new->ctl));
+	/* A token works as long as the one whom it is named after may make tokens. */
+	if (new->ctl.cx.who.role < ROLE_ADMIN)
+		return ctl_fail(ERR_DENIED, "%s is no admin or owner of the tenant", ctl_option(&new->ctl, "email"));
 	TRY(ctl_say(ctl_change(&new->ctl, AUDIT_TOKEN_CREATE, make_token), "the token"));
 	ctl_object_begin(&list, &new->ctl, COLUMNS, ARRAY_SIZE(COLUMNS));
 	ctl_list_row(&list, (const struct str[]){ id_format(ID_TOKEN, &new->id, id), secret_str(&new->text) });

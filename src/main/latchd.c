@@ -1,8 +1,8 @@
 /*
  * latchd: one pool of FastCGI workers, the front or the vault.
  *
- * The master opens the socket and what the workers share, and looks once that
- * keys and database fit together. Each worker opens its own database connection,
+ * The master opens the socket and what the workers share, looks once that keys
+ * and database fit together, and gives up the network as they do. Each worker opens its own database connection,
  * keys and sandbox after the fork.
  */
 #include <getopt.h>
@@ -141,6 +141,13 @@ static void set_options(struct program *program)
 	o->worker.recycle_after = (unsigned)(front ? config->front_recycle_requests : config->vault_recycle_requests);
 }
 
+static enum err enter_master_sandbox(const struct program *program)
+{
+	if (!program->config->server_sandbox)
+		return OK;
+	return program->pool == ROUTE_FRONT ? sandbox_front_master() : sandbox_vault_master();
+}
+
 /* The old configuration is left allocated: options of the running generation point into it. */
 static enum err reload(void *arg)
 {
@@ -210,13 +217,14 @@ static enum err run_pool(struct program *program)
 	TRY(open_listener(program, &listener));
 	program->options = (struct pool_options){
 		.listener = &listener,
-		.watch_fd = -1,
 		.arg = program,
 		.reload = reload,
 		.worker = { .arg = program, .start = worker_start, .handle = worker_handle, .stop = worker_stop },
 	};
 	set_options(program);
-	e = pool_run(&program->options);
+	e = enter_master_sandbox(program);
+	if (e == OK)
+		e = pool_run(&program->options);
 	if (e != OK)
 		log_write(LOG_ERROR, "the pool can't run", LOG_FIELDS(log_err(e)));
 	listen_close(&listener);

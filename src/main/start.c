@@ -22,22 +22,11 @@ enum err start_process(const char *program)
 	return json_setup();
 }
 
-static enum log_level level_of(const char *text)
-{
-	static const char *const LEVELS[] = {
-		[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(LEVELS); i++)
-		if (str_eq(str_of(text), str_of(LEVELS[i])))
-			return (enum log_level)i;
-	return LOG_INFO;
-}
-
 enum err start_config(const char *path, struct config **ret_config)
 {
 	const char *from_environment = getenv("LATCHWORK_CONF");
 	char why[CONFIG_WHY_MAX];
+	enum log_level level;
 	enum err e;
 
 	if (!path)
@@ -47,7 +36,9 @@ enum err start_config(const char *path, struct config **ret_config)
 		log_write(LOG_ERROR, "the configuration can't be used", LOG_FIELDS(log_text("why", why)));
 		return e;
 	}
-	log_set_level(level_of((*ret_config)->server_log_level));
+	/* config_load has refused every other word. */
+	if (log_level_parse(str_of((*ret_config)->server_log_level), &level))
+		log_set_level(level);
 	return OK;
 }
 

@@ -117,6 +117,27 @@ static void a_reload_moves_kept_connections_to_new_workers_unnoticed(void **stat
 	pool_stop(&pool);
 }
 
+static void hundreds_of_kept_connections_survive_a_reload(void **state)
+{
+	(void)state;
+	enum { MANY = 400 };
+	static int fd[MANY];
+
+	pool_start(&pool, WORKER_POLLING, 2, 0, NULL);
+	for (int i = 0; i < MANY; i++) {
+		assert_true((fd[i] = client_connect(pool.path)) >= 0);
+		assert_int_equal(pool_asks_on(fd[i], "/version"), 0);
+	}
+	kill(pool.pid, SIGHUP);
+	for (int i = 0; i < MANY; i++) {
+		while (pool_asks_on(fd[i], "/version") == 0)
+			poll(NULL, 0, 5);
+		assert_int_equal(pool_asks_on(fd[i], "/version"), 1);
+		close(fd[i]);
+	}
+	pool_stop(&pool);
+}
+
 /* Posts on one kept connection until told to stop; the exit status tells of a failure. */
 static void post_for_ever(void)
 {
@@ -340,6 +361,7 @@ int main(void)
 		cmocka_unit_test(a_worker_that_dies_is_replaced),
 		cmocka_unit_test(a_crash_in_one_request_costs_only_that_request),
 		cmocka_unit_test(a_reload_moves_kept_connections_to_new_workers_unnoticed),
+		cmocka_unit_test(hundreds_of_kept_connections_survive_a_reload),
 		cmocka_unit_test(no_post_is_lost_while_the_pool_reloads_again_and_again),
 		cmocka_unit_test(old_workers_leave_even_when_there_is_always_another_request),
 		cmocka_unit_test(a_reload_that_fails_leaves_the_old_workers),

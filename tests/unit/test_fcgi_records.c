@@ -95,11 +95,7 @@ static void a_record_that_may_not_come_first_is_refused(void **state)
 		struct buf bytes BUF_AUTO;
 
 		buf_init(&bytes, 100);
-		put_record(&bytes, 1, type, type == GET_VALUES ? 0 : 1, STR("12345678"), 8, 0);
-		if (type == FCGI_BEGIN_REQUEST)
-			bytes.p[9] = 1; /* and then it is a sound one */
-		if (type == FCGI_BEGIN_REQUEST)
-			bytes.p[8] = 0;
+		put_record(&bytes, 1, type, type == GET_VALUES ? 0 : 1, STR("\0\1\0\0\0\0\0\0"), 8, 0);
 		assert_int_equal(judge(&bytes), type == FCGI_BEGIN_REQUEST ? OK : ERR_BAD_REQUEST);
 	}
 }

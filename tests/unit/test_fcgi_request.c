@@ -186,6 +186,18 @@ static void a_body_is_read_whole_and_once(void **state)
 	assert_int_equal(request_read_body(&s->request, 5, &body), ERR_INTERNAL);
 }
 
+static void the_cap_of_one_route_is_not_the_next_ones(void **state)
+{
+	struct scene *s = *state;
+	struct buf body BUF_AUTO;
+
+	buf_init(&body, 1 << 20);
+	announce(s, "5");
+	assert_int_equal(arrive(s, STR("hello")), OK);
+	assert_int_equal(request_read_body(&s->request, 5, &body), OK);
+	assert_int_equal(body.max, 1 << 20);
+}
+
 static void a_body_of_another_length_than_announced_is_bad(void **state)
 {
 	struct scene *s = *state;
@@ -209,6 +221,10 @@ static void a_body_past_the_cap_is_refused_whatever_was_announced(void **state)
 	assert_int_equal(request_read_body(&s->request, 4, &body), ERR_BODY_TOO_LARGE);
 	s->request.content_length = -1;
 	assert_int_equal(request_read_body(&s->request, 4, &body), ERR_BODY_TOO_LARGE);
+	/* The cap was that request's, not the buffer's. */
+	buf_clear(&body);
+	buf_add_c(&body, "hello again");
+	assert_int_equal(buf_error(&body), OK);
 }
 
 static void a_body_that_stops_coming_is_given_up(void **state)
@@ -282,6 +298,7 @@ int main(void)
 		SCENE(a_length_that_is_no_number_is_bad),
 		SCENE(a_header_in_several_lines_is_one_text_of_them_all),
 		SCENE(a_body_is_read_whole_and_once),
+		SCENE(the_cap_of_one_route_is_not_the_next_ones),
 		SCENE(a_body_of_another_length_than_announced_is_bad),
 		SCENE(a_body_past_the_cap_is_refused_whatever_was_announced),
 		SCENE(a_body_that_stops_coming_is_given_up),

@@ -26,7 +26,8 @@
 
 #include "fcgi/sandbox.h"
 
-static char *const true_args[] = { (char *)"/bin/true", NULL };
+static char true_name[] = "/bin/true";
+static char *const true_args[] = { true_name, NULL };
 
 /* Runs `try` in a child inside the sandbox; what it returns is the child's exit status. */
 static int inside(enum err (*enter)(void), int (*try)(void))
@@ -124,6 +125,32 @@ static void the_front_reaches_no_network(void **state)
 	assert_int_equal(inside(sandbox_front, open_unix), 0);
 }
 
+/* A worker is a child of its master: it lives in both sandboxes. */
+static int serve_as_worker(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (sandbox_front() != OK || open_inet() != EACCES)
+			_exit(1);
+		_exit(open_unix() == 0 && fork_it() == EPERM ? 0 : 2);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+}
+
+static void nor_does_its_master(void **state)
+{
+	(void)state;
+	assert_int_equal(inside(sandbox_front_master, open_inet), EACCES);
+	assert_int_equal(inside(sandbox_front_master, open_inet6), EACCES);
+	assert_int_equal(inside(sandbox_front_master, run_program), EPERM);
+	assert_int_equal(inside(sandbox_front_master, new_space), EPERM);
+	assert_int_equal(inside(sandbox_front_master, serve_as_worker), 0);
+	assert_int_equal(inside(sandbox_vault_master, open_inet), 0);
+	assert_int_equal(inside(sandbox_vault_master, run_program), EPERM);
+}
+
 static void the_vault_reaches_the_internet_and_nothing_below_it(void **state)
 {
 	(void)state;
@@ -172,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_front_reaches_no_network),
+		cmocka_unit_test(nor_does_its_master),
 		cmocka_unit_test(the_vault_reaches_the_internet_and_nothing_below_it),
 		cmocka_unit_test(a_pool_that_was_taken_over_can_do_nothing_new),
 		cmocka_unit_test(ordinary_work_goes_on_inside),

@@ -111,7 +111,6 @@ export function evils() {
     ["lengths of 0x7fffffff", params(Buffer.concat([fill(8).fill(0xff), fill(4)]))],
     ["lengths whose sum overflows", params(Buffer.concat([Buffer.from("fffffffefffffffe", "hex"), fill(4)]))],
     ["a name longer than all that came", params(Buffer.from([0x81, 0, 0, 0, 1, 65]))],
-    ["padding past the end of the record", Buffer.concat([begin(), record(PARAMS, fill(3), { padding: 255 }), record(77)])],
     ["another version", record(BEGIN, [0, 1, 0, 0, 0, 0, 0, 0], { version: 2 })],
     ["two requests at once", Buffer.concat([begin(), begin()])],
     ["a second BEGIN among the parameters", Buffer.concat([begin(), record(PARAMS, pair("A", "b")), begin()])],
@@ -132,8 +131,9 @@ export function evils() {
   ];
 }
 
-/** A request that stops in the middle: in its head, and in its body. */
+/** A request that stops in the middle: in its head, in padding that never comes, and in its body. */
 export const truncated = () => [
+  Buffer.concat([begin(), record(PARAMS, "abc", { padding: 255 }), record(77)]),
   requestBytes({ uri: "/healthz" }).subarray(0, 21),
   requestBytes({ method: "POST", uri: "/api/v1/auth/login", body: "x".repeat(1000) }).subarray(0, -500),
 ];

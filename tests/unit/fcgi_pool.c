@@ -97,7 +97,6 @@ static void run(struct test_pool *pool, enum worker_mode mode, unsigned workers,
 					.workers = workers,
 					.drain_ms = 2000,
 					.pidfile = pool->pidfile,
-					.watch_fd = -1,
 					.reload = reload };
 
 	if (worker)

@@ -101,6 +101,9 @@ static void mistakes_name_the_file_the_line_and_the_key(void **state)
 	refused("[front\nworkers = 2\n", ":1:");
 	refused("workers = 2\n", "there is no such section");
 	refused("[server]\nlog_level = verboseness\n", "longer than");
+	refused("[server]\nlog_level = loud\n", "debug, info, warn or error");
+	refused("[server]\npublic_url = https://a.example/\n", "needs https://");
+	refused("[server]\npublic_url = a.example\n", "needs https://");
 }
 
 static void a_mistake_in_the_environment_stops_the_start(void **state)
@@ -142,6 +145,7 @@ static void an_issuer_needs_its_keys(void **state)
 	refused("[issuer a]\nissuer = https://a.example\naudience = x\n", "needs one of");
 	refused("[issuer a]\nissuer = https://a.example\naudience = x\njwks_url = http://a.example\n", "https://");
 	refused("[issuer a]\nissuers = x\n", "there is no such key");
+	refused("[issuer a]\naudience = x\n  y\n", "given twice");
 	assert_int_equal(load("[issuer a]\nissuer = https://a.example\naudience = x\npem_file = /k.pem\n", &config), OK);
 	assert_int_equal(config->issuer_count, 1);
 	assert_string_equal(config->issuer[0].name, "a");

@@ -51,6 +51,12 @@ static void the_bucket_fills_again_evenly(void **state)
 	assert_int_equal(take("even", 60, NOW + 1000 + 60000).remaining, 59);
 }
 
+static void a_limit_of_more_than_one_a_microsecond_is_no_division_by_zero(void **state)
+{
+	(void)state;
+	assert_true(take("fast", 100000000, NOW).allowed);
+}
+
 static void one_subject_does_not_use_up_anothers_bucket(void **state)
 {
 	(void)state;
@@ -141,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_minutes_worth_is_allowed_at_once_and_no_more),
 		cmocka_unit_test(the_bucket_fills_again_evenly),
+		cmocka_unit_test(a_limit_of_more_than_one_a_microsecond_is_no_division_by_zero),
 		cmocka_unit_test(one_subject_does_not_use_up_anothers_bucket),
 		cmocka_unit_test(no_limit_says_nothing),
 		cmocka_unit_test(processes_share_the_buckets),

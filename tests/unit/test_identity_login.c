@@ -1,4 +1,7 @@
 /* Making accounts and signing in. */
+#include <pthread.h>
+
+#include "identity/throttle.h"
 #include "identity_support.h"
 
 static void someone_registers_and_owns_a_new_tenant(void **state)
@@ -264,6 +267,55 @@ static void asking_for_a_link_says_nothing_and_sends_three_an_hour_at_most(void 
 	client_close(client);
 }
 
+static void a_reset_lets_the_owner_in_from_the_address_that_guessed_too_often(void **state)
+{
+	struct client *client = registered("ada@example.test");
+	char token[128];
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(sign_in(client, "ada@example.test", "not the password"),
+				 ERR_BAD_LOGIN);
+	assert_int_equal(sign_in(client, "ada@example.test", PASSWORD), ERR_RATE_LIMITED);
+	client->access[0] = '\0';
+	assert_ok(CALL(client, password_forgot, .email = STR("ada@example.test")));
+	mailed_token(client, "ada@example.test", token);
+	assert_ok(CALL(client, password_reset, .token = str_of(token),
+		       .password = STR("another good passphrase")));
+	assert_ok(sign_in(client, "ada@example.test", "another good passphrase"));
+	client_close(client);
+}
+
+static void *sign_in_slowly(void *arg)
+{
+	return (void *)(intptr_t)sign_in(arg, "ada@example.test", PASSWORD);
+}
+
+/* Whoever knows the old password must not have a session that began while it was being changed. */
+static void a_sign_in_that_a_change_of_the_password_overtakes_is_tried_again(void **state)
+{
+	struct client *client = registered("ada@example.test");
+	struct client *holder = client_open("vault");
+	struct throttle throttle;
+	pthread_t thread;
+	void *result;
+
+	(void)state;
+	client->access[0] = '\0';
+	assert_ok(client_begin(holder, "POST"));
+	assert_ok(throttle_enter(&holder->cx, STR("ada@example.test"), true, &throttle));
+	assert_int_equal(pthread_create(&thread, NULL, sign_in_slowly, client), 0);
+	while (number_of("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'") == 0)
+		;
+	run_sql("UPDATE user SET password_hash = NULL");
+	assert_ok(client_end(holder, OK));
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_int_equal((enum err)(intptr_t)result, ERR_DB_RETRY);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM session"), 1);
+	client_close(holder);
+	client_close(client);
+}
+
 static void a_changed_password_ends_the_other_sessions_only(void **state)
 {
 	struct client *here = registered("ada@example.test");
@@ -329,6 +381,12 @@ int main(void)
 			empty_identity),
 		cmocka_unit_test_setup(
 			asking_for_a_link_says_nothing_and_sends_three_an_hour_at_most,
+			empty_identity),
+		cmocka_unit_test_setup(
+			a_reset_lets_the_owner_in_from_the_address_that_guessed_too_often,
+			empty_identity),
+		cmocka_unit_test_setup(
+			a_sign_in_that_a_change_of_the_password_overtakes_is_tried_again,
 			empty_identity),
 		cmocka_unit_test_setup(a_changed_password_ends_the_other_sessions_only,
 				       empty_identity),

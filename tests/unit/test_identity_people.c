@@ -131,6 +131,25 @@ static void the_newest_invitation_counts_and_one_taken_back_is_void(void **state
 	client_close(client);
 }
 
+static void somebody_who_was_disabled_lets_nobody_in(void **state)
+{
+	struct client *client = client_open("vault");
+	char token[128];
+
+	(void)state;
+	assert_ok(CALL(front, invitation_create, .email = STR("bob@example.test"),
+		       .role = STR("admin")));
+	mailed_token(client, "bob@example.test", token);
+	run_sql("UPDATE user SET disabled_at = 1 WHERE email_key = 'ada@example.test'");
+	assert_int_equal(
+		CALL(client, invitation_accept, .token = str_of(token), .password = STR(PASSWORD)),
+		ERR_LINK_USED);
+	run_sql("UPDATE user SET disabled_at = NULL");
+	assert_ok(
+		CALL(client, invitation_accept, .token = str_of(token), .password = STR(PASSWORD)));
+	client_close(client);
+}
+
 static void an_invitation_ends(void **state)
 {
 	struct client *client = client_open("vault");
@@ -389,6 +408,7 @@ int main(void)
 		TEST(somebody_new_joins_by_a_link_that_works_once),
 		TEST(an_account_that_exists_signs_in_before_it_joins),
 		TEST(the_newest_invitation_counts_and_one_taken_back_is_void),
+		TEST(somebody_who_was_disabled_lets_nobody_in),
 		TEST(an_invitation_ends),
 		TEST(another_tenants_invitation_is_not_there),
 		TEST(a_change_of_role_stops_the_tokens_of_the_old_one_at_once),

@@ -116,6 +116,31 @@ static void a_token_of_another_audience_is_refused(void **state)
 	assert_int_equal(GET(front, me_get, 0), ERR_BAD_TOKEN);
 }
 
+/* A process remembers tokens that it has verified: nothing else may pass for one of them, nor outlive its time. */
+static void a_token_that_was_good_before_vouches_for_no_other_one(void **state)
+{
+	char token[CLIENT_TEXT];
+	int64_t issued = now_ms / 1000 * 1000;
+
+	(void)state;
+	assert_ok(GET(front, me_get, 0));
+	assert_ok(GET(front, me_get, 0));
+	snprintf(token, sizeof(token), "%s", front->access);
+	for (size_t at = strlen(token) - 2; at > 0; at /= 2) {
+		char was = front->access[at];
+
+		front->access[at] = was == 'A' ? 'B' : 'A';
+		assert_int_equal(GET(front, me_get, 0), ERR_BAD_TOKEN);
+		front->access[at] = was;
+		assert_ok(GET(front, me_get, 0));
+	}
+	token[strlen(token) - 1] = '\0';
+	assert_int_equal(with_token(token), ERR_BAD_TOKEN);
+	client_follow(front, vault);
+	now_ms = issued + config.auth_access_token_ms;
+	assert_int_equal(GET(front, me_get, 0), ERR_TOKEN_EXPIRED);
+}
+
 static void without_a_token_nobody_asks(void **state)
 {
 	(void)state;
@@ -431,6 +456,7 @@ int main(void)
 		TEST(a_token_that_was_tampered_with_is_refused),
 		TEST(an_access_token_ends_to_the_second_even_with_leeway_for_others),
 		TEST(a_token_of_another_audience_is_refused),
+		TEST(a_token_that_was_good_before_vouches_for_no_other_one),
 		TEST(without_a_token_nobody_asks),
 		TEST(a_refresh_token_works_once_and_a_second_use_ends_the_session),
 		TEST(a_refresh_token_ends_and_so_does_a_session_however_busy),

@@ -468,7 +468,7 @@ static void a_key_cant_be_moved_to_a_service_that_has_one(void **state)
 
 static void a_deleted_tenants_keys_and_secrets_are_destroyed(void **state)
 {
-	struct ctx *cx = open_vault("worker", &TENANT_A), *other = open_vault("vault", &TENANT_B);
+	struct ctx *cx = open_vault("ctl", &TENANT_A), *other = open_vault("vault", &TENANT_B);
 	struct id id, kept;
 
 	(void)state;

@@ -211,6 +211,19 @@ static void a_wrong_root_key_file_is_named_before_anything_is_written(void **sta
 		ERR_NO_KEY, NULL);
 }
 
+static void a_root_key_file_that_was_swapped_since_the_start_wraps_nothing(void **state)
+{
+	struct ctx *cx = open_vault("vault", &TENANT_A);
+
+	(void)state;
+	run_sql("UPDATE root_key SET check_value = REVERSE(check_value)", &ID_NIL);
+	assert_int_equal(store(cx, "api_key", PLAIN_ONE, NULL), ERR_NO_KEY);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM tenant_key", &ID_NIL), 0);
+	run_sql("UPDATE root_key SET check_value = REVERSE(check_value)", &ID_NIL);
+	assert_ok(store(cx, "api_key", PLAIN_ONE, NULL));
+	close_vault(cx);
+}
+
 static void a_missing_root_key_is_named(void **state)
 {
 	(void)state;
@@ -265,6 +278,7 @@ int main(void)
 		T(a_failed_reveal_answers_nothing_and_leaves_an_audit_row),
 		T(the_right_root_key_passes),
 		T(a_wrong_root_key_file_is_named_before_anything_is_written),
+		T(a_root_key_file_that_was_swapped_since_the_start_wraps_nothing),
 		T(a_missing_root_key_is_named),
 		T(a_current_key_that_isnt_registered_is_named),
 		T(verifying_counts_keys_and_versions_that_dont_open),

@@ -31,21 +31,21 @@ build_tree() { # sources, build, configure options...
 	local sources=$1 build=$2 log=$2/build.log wanted
 	shift 2
 	mkdir -p "$build"
+	# `|| exit`: behind the `||` at the end, errexit is off.
 	(
 		umask 022
-		build_copy_sources "$sources" "$build/src"
+		build_copy_sources "$sources" "$build/src" || exit 1
 		wanted="$* $(sha256sum "$build/src/configure.ac" "$build"/src/contrib/m4/*.m4 | sha256sum)"
-		cd "$build"
+		cd "$build" || exit 1
 		: > "$log"
 		if [[ ! -f .configured || $(<.configured) != "$wanted" ]]; then
 			rm -f .configured
-			(cd src && autoreconf -fi) >> "$log" 2>&1
 			mkdir -p obj
-			(cd obj && ../src/configure --prefix="$build/inst" --sysconfdir="$build/inst/etc" "$@") >> "$log" 2>&1
+			(cd src && autoreconf -fi) >> "$log" 2>&1 || exit 1
+			(cd obj && ../src/configure --prefix="$build/inst" --sysconfdir="$build/inst/etc" "$@") >> "$log" 2>&1 || exit 1
 			echo "$wanted" > .configured
 		fi
-		make -C obj -j"$(nproc)" >> "$log" 2>&1
-		make -C obj install >> "$log" 2>&1
+		make -C obj -j"$(nproc)" >> "$log" 2>&1 && make -C obj install >> "$log" 2>&1
 	) || {
 		tail -n 30 "$log" >&2
 		die "The build failed." "All of its words: $log"

@@ -14,7 +14,7 @@ packages_run=(
 )
 packages_docs=(npm:npm)
 packages_test=(nodejs:node npm:npm)
-packages_lint=(clang-tidy:clang-tidy cppcheck:cppcheck)
+packages_lint=(clang-tidy:clang-tidy cppcheck:cppcheck shellcheck:shellcheck)
 
 package_missing() { # package or package:command
 	local package=${1%%:*} command=${1##*:}

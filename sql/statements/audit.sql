@@ -21,7 +21,7 @@ VALUES (:audit_id, 0x00000000000000000000000000000000, :at, :actor_kind, :actor_
 
 -- :name audit_list
 -- :many
--- :pools front ctl
+-- :pools front
 -- :in from:id before:id actor:id? action:text(64)? service:text(64)? target:id? outcome:text(16)? limit:int
 -- :out audit_id:id at:time actor_kind:text(16) actor_id:id? action:text(64) outcome:text(16) code:text(64)? target_kind:text(16)? target_id:id? service:text(64)? address:text(45)? request_id:id? details:text(2000)?
 SELECT audit_id, at, actor_kind, actor_id, action, outcome, code, target_kind, target_id, service, address, request_id,
@@ -39,7 +39,7 @@ LIMIT :limit;
 
 -- :name audit_count_by_action
 -- :many
--- :pools front ctl
+-- :pools front
 -- :in from:id before:id
 -- :out action:text(64) count:int
 SELECT action, COUNT(*) AS count
@@ -50,7 +50,7 @@ ORDER BY count DESC, action;
 
 -- :name audit_count_by_actor
 -- :many
--- :pools front ctl
+-- :pools front
 -- :in from:id before:id limit:int
 -- :out actor_kind:text(16) actor_id:id? count:int
 SELECT actor_kind, actor_id, COUNT(*) AS count
@@ -62,7 +62,7 @@ LIMIT :limit;
 
 -- :name audit_count_by_day
 -- :many
--- :pools front ctl
+-- :pools front
 -- :in from:id before:id
 -- :out day:int count:int
 SELECT FLOOR(at / 86400000) AS day, COUNT(*) AS count
@@ -95,18 +95,21 @@ SELECT RELEASE_LOCK('latchwork.audit_chain') AS released;
 SELECT position, hash FROM audit_chain ORDER BY position DESC LIMIT 1;
 
 -- Rows get their seq when they are inserted and are seen when they are committed, so a row may appear
--- behind sealed ones. No transaction lives for ten minutes: what is older than that is settled.
+-- behind sealed ones. No transaction lives for ten minutes: what is older than that is settled. The chain is read
+-- backwards, as far as the first such row.
 -- :name audit_settled_seq
 -- :one
--- :scan the last hundred thousand links of the chain
+-- :scan the newest links of the chain, of the last ten minutes
 -- :pools worker ctl
 -- :global the chain runs through the rows of all tenants
 -- :in before:time
 -- :out seq:int
-SELECT COALESCE(MAX(c.seq), 0) AS seq
-FROM (SELECT position, seq FROM audit_chain ORDER BY position DESC LIMIT 100000) c
-JOIN audit a ON a.seq = c.seq
-WHERE a.at < :before;
+SELECT COALESCE((SELECT c.seq
+	FROM audit_chain c
+	STRAIGHT_JOIN audit a ON a.seq = c.seq
+	WHERE a.at < :before
+	ORDER BY c.position DESC
+	LIMIT 1), 0) AS seq;
 
 -- :name audit_unsealed
 -- :many
@@ -131,7 +134,7 @@ INSERT INTO audit_chain (position, seq, key_generation, hash) VALUES (:position,
 
 -- :name audit_chain_read
 -- :many
--- :pools worker ctl
+-- :pools ctl
 -- :global the chain runs through the rows of all tenants
 -- :in after:int limit:int
 -- :out position:int chain_seq:int key_generation:int hash:bytes(32) present:bool seq:int? audit_id:id? tenant_id:id? at:time? actor_kind:text(16)? actor_id:id? action:text(64)? outcome:text(16)? code:text(64)? target_kind:text(16)? target_id:id? service:text(64)? address:text(45)? request_id:id? details:text(2000)?
@@ -146,7 +149,7 @@ LIMIT :limit;
 
 -- :name audit_count_unsealed
 -- :one
--- :pools worker ctl
+-- :pools ctl
 -- :global the chain runs through the rows of all tenants
 -- :in after:int
 -- :out count:int

@@ -3,7 +3,7 @@
 
 -- :name credential_list
 -- :many
--- :pools front ctl
+-- :pools front
 -- :in before:id type:text(32)? service:text(64)? status:text(32)? name:text(200)? limit:int
 -- :out credential_id:id name:text(200) type:text(32) service:text(64)? key_service:text(64)? status:text(32) masked:json version:int created_by:id created_at:time updated_at:time expires_at:time? verify_status:text(16)? verify_error_code:text(64)? verify_message:text(500)? verify_account:text(1000)? verify_checked_at:time?
 SELECT credential_id, name, type, service, key_service, status, masked, version, created_by, created_at, updated_at,
@@ -20,7 +20,7 @@ LIMIT :limit;
 
 -- :name credential_get
 -- :one
--- :pools front vault worker ctl
+-- :pools front vault
 -- :in credential_id:id
 -- :out credential_id:id name:text(200) type:text(32) service:text(64)? key_service:text(64)? status:text(32) masked:json version:int created_by:id created_at:time updated_at:time expires_at:time? verify_status:text(16)? verify_error_code:text(64)? verify_message:text(500)? verify_account:text(1000)? verify_checked_at:time?
 SELECT credential_id, name, type, service, key_service, status, masked, version, created_by, created_at, updated_at,
@@ -65,7 +65,7 @@ WHERE tenant_id = :tenant AND credential_id = :credential_id AND deleted_at IS N
 -- Hidden now, destroyed after the retention time. A short-form key's service is free again.
 -- :name credential_hide
 -- :exec
--- :pools vault worker ctl
+-- :pools vault
 -- :in credential_id:id deleted_at:time
 UPDATE v_credential
 SET deleted_at = :deleted_at, key_service = NULL, updated_at = GREATEST(:deleted_at, updated_at + 1)
@@ -98,7 +98,7 @@ VALUES (:tenant, :credential_id, :version, :type, :owner, :key_generation, :ciph
 
 -- :name version_list
 -- :many
--- :pools front ctl
+-- :pools front
 -- :in credential_id:id
 -- :out version:int masked:json created_by:id created_at:time current:bool
 SELECT v.version, v.masked, v.created_by, v.created_at, v.version = c.version AS current
@@ -119,26 +119,26 @@ WHERE tenant_id = :tenant AND credential_id = :credential_id AND version <= :thr
 -- The bytes are overwritten in their place before the rows go: a deleted row's page may live on for long.
 -- :name version_overwrite
 -- :exec
--- :pools vault worker ctl
+-- :pools vault worker
 -- :in credential_id:id
 UPDATE v_credential_secret SET ciphertext = REPEAT(CHAR(0), LENGTH(ciphertext)), masked = ''
 WHERE tenant_id = :tenant AND credential_id = :credential_id;
 
 -- :name version_delete
 -- :exec
--- :pools vault worker ctl
+-- :pools vault worker
 -- :in credential_id:id
 DELETE FROM v_credential_secret WHERE tenant_id = :tenant AND credential_id = :credential_id;
 
 -- :name credential_delete_row
 -- :exec
--- :pools vault worker ctl
+-- :pools vault worker
 -- :in credential_id:id
 DELETE FROM v_credential WHERE tenant_id = :tenant AND credential_id = :credential_id;
 
 -- :name credential_remains
 -- :one
--- :pools vault worker ctl
+-- :pools vault worker
 -- :in credential_id:id
 -- :out remains:int
 SELECT (SELECT COUNT(*) FROM v_credential_secret s WHERE s.tenant_id = :tenant AND s.credential_id = :credential_id)
@@ -146,7 +146,7 @@ SELECT (SELECT COUNT(*) FROM v_credential_secret s WHERE s.tenant_id = :tenant A
 
 -- :name credential_expired
 -- :many
--- :pools worker ctl
+-- :pools worker
 -- :global the retention time of all tenants' deleted credentials runs out
 -- :in before:time limit:int
 -- :out tenant_id:id credential_id:id
@@ -155,7 +155,7 @@ SELECT tenant_id, credential_id FROM credential WHERE deleted_at < :before ORDER
 -- Its row, if it is hidden and its time is over; locked.
 -- :name credential_lock_expired
 -- :one
--- :pools worker ctl
+-- :pools worker
 -- :in credential_id:id before:time
 -- :out service:text(64)?
 SELECT service FROM v_credential
@@ -198,16 +198,16 @@ ORDER BY s.version DESC;
 
 -- :name credential_forget_versions
 -- :exec
--- :pools worker ctl
+-- :pools ctl
 UPDATE v_credential_secret SET ciphertext = REPEAT(CHAR(0), LENGTH(ciphertext)), masked = ''
 WHERE tenant_id = :tenant;
 
 -- :name credential_forget_versions_rows
 -- :exec
--- :pools worker ctl
+-- :pools ctl
 DELETE FROM v_credential_secret WHERE tenant_id = :tenant;
 
 -- :name credential_forget
 -- :exec
--- :pools worker ctl
+-- :pools ctl
 DELETE FROM v_credential WHERE tenant_id = :tenant;

@@ -33,7 +33,7 @@ DELETE FROM idempotency WHERE key_hash = :key_hash AND created_at < :before;
 
 -- :name idempotency_expire
 -- :exec
--- :pools worker ctl
+-- :pools worker
 -- :global the rows of all tenants grow old
 -- :in before:time limit:int
 DELETE FROM idempotency WHERE created_at < :before ORDER BY created_at LIMIT :limit;

@@ -54,6 +54,7 @@ DELETE FROM v_invitation WHERE tenant_id = :tenant AND email = :email AND accept
 -- :in user_id:id
 DELETE FROM v_invitation WHERE tenant_id = :tenant AND invited_by = :user_id AND accepted_at IS NULL;
 
+-- An account that was disabled lets nobody in, by no link that it has sent.
 -- :name invitation_by_token
 -- :one
 -- :pools vault
@@ -63,7 +64,9 @@ DELETE FROM v_invitation WHERE tenant_id = :tenant AND invited_by = :user_id AND
 SELECT i.tenant_id, i.invitation_id, i.email, i.role
 FROM invitation i
 JOIN tenant t ON t.tenant_id = i.tenant_id
+JOIN v_user u ON u.user_id = i.invited_by
 WHERE i.token_hash = :token_hash AND i.accepted_at IS NULL AND i.expires_at > :now AND t.deleted_at IS NULL
+	AND u.disabled_at IS NULL
 FOR UPDATE;
 
 -- Counts only an open one, so that of two nodes that both hold the lock one fails to commit.

@@ -56,14 +56,14 @@ INSERT INTO v_issuer_join (tenant_id, user_id, created_at) VALUES (:tenant, :use
 
 -- :name jwks_get
 -- :one
--- :pools front vault worker ctl
+-- :pools front vault worker
 -- :in issuer:text(255)
 -- :out document:json fetched_at:time
 SELECT document, fetched_at FROM jwks WHERE issuer = :issuer;
 
 -- :name jwks_put
 -- :exec
--- :pools worker ctl
+-- :pools worker
 -- :in issuer:text(255) document:json fetched_at:time
 INSERT INTO jwks (issuer, document, fetched_at) VALUES (:issuer, :document, :fetched_at)
 ON DUPLICATE KEY UPDATE document = VALUES(document), fetched_at = VALUES(fetched_at);

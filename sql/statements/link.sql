@@ -28,7 +28,7 @@ UPDATE one_time_token SET used_at = :now WHERE token_hash = :token_hash AND used
 
 -- :name link_retire
 -- :exec
--- :pools front vault ctl
+-- :pools vault ctl
 -- :in user_id:id purpose:text(16)
 UPDATE one_time_token SET used_at = :now WHERE user_id = :user_id AND purpose = :purpose AND used_at IS NULL;
 

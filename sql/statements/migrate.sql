@@ -3,7 +3,7 @@
 -- The newest version that is complete; 0 when there is none.
 -- :name migration_version
 -- :one
--- :pools front vault worker ctl
+-- :pools front vault ctl
 -- :out version:int
 -- :scan one row for each migration
 SELECT COALESCE(MAX(version), 0) AS version FROM schema_migration WHERE applied_at IS NOT NULL;

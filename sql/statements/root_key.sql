@@ -12,8 +12,8 @@ SELECT root_key_id, state, check_value, created_at FROM root_key WHERE purpose =
 -- :one
 -- :pools vault worker ctl
 -- :in purpose:text(16)
--- :out root_key_id:text(32)
-SELECT root_key_id FROM root_key WHERE purpose = :purpose AND state = 'current' LOCK IN SHARE MODE;
+-- :out root_key_id:text(32) check_value:bytes(16)
+SELECT root_key_id, check_value FROM root_key WHERE purpose = :purpose AND state = 'current' LOCK IN SHARE MODE;
 
 -- :name root_key_lock
 -- :many

@@ -30,7 +30,7 @@ LOCK IN SHARE MODE;
 
 -- :name session_insert
 -- :exec
--- :pools front vault
+-- :pools vault
 -- :in session_id:id address:text(45) user_agent:text(200)? expires_at:time
 INSERT INTO v_session (session_id, user_id, tenant_id, role, address, user_agent, created_at, last_used_at, expires_at)
 VALUES (:session_id, :user, :tenant, :role, :address, :user_agent, :now, :now, :expires_at);
@@ -59,7 +59,7 @@ LIMIT :limit;
 
 -- :name session_revoke
 -- :exec
--- :pools front vault
+-- :pools front
 -- :global a person's own session, in whatever tenant
 -- :in session_id:id user_id:id
 UPDATE session SET revoked_at = :now WHERE session_id = :session_id AND user_id = :user_id AND revoked_at IS NULL;
@@ -79,7 +79,7 @@ UPDATE v_session SET revoked_at = :now WHERE tenant_id = :tenant AND user_id = :
 
 -- :name session_revoke_tenant
 -- :exec
--- :pools vault ctl
+-- :pools ctl
 -- :scan a tenant is deleted once; its sessions have no key of their own
 UPDATE v_session SET revoked_at = :now WHERE tenant_id = :tenant AND revoked_at IS NULL;
 

@@ -8,7 +8,7 @@ INSERT INTO v_tenant (tenant_id, name, created_at) VALUES (:tenant, :name, :now)
 
 -- :name tenant_get
 -- :one
--- :pools front vault ctl
+-- :pools front ctl
 -- :out name:text(200) created_at:time deleted_at:time?
 SELECT name, created_at, deleted_at FROM v_tenant WHERE tenant_id = :tenant;
 
@@ -27,5 +27,5 @@ LIMIT :limit;
 
 -- :name tenant_mark_deleted
 -- :exec
--- :pools vault ctl
+-- :pools ctl
 UPDATE v_tenant SET deleted_at = :now WHERE tenant_id = :tenant AND deleted_at IS NULL;

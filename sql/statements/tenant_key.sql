@@ -34,7 +34,7 @@ LIMIT 1;
 
 -- :name system_key_at
 -- :one
--- :pools worker ctl
+-- :pools ctl
 -- :global the key of nobody's tenant
 -- :in generation:int
 -- :out root_key_id:text(32) wrapped:bytes(128)
@@ -107,5 +107,5 @@ DELETE FROM v_tenant_key WHERE tenant_id = :tenant AND generation < :generation;
 
 -- :name tenant_key_forget
 -- :exec
--- :pools worker ctl
+-- :pools ctl
 DELETE FROM v_tenant_key WHERE tenant_id = :tenant;

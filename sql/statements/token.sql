@@ -63,5 +63,5 @@ UPDATE v_api_token SET revoked_at = :now WHERE tenant_id = :tenant AND created_b
 
 -- :name api_token_revoke_tenant
 -- :exec
--- :pools vault ctl
+-- :pools ctl
 UPDATE v_api_token SET revoked_at = :now WHERE tenant_id = :tenant AND revoked_at IS NULL;

@@ -28,6 +28,16 @@ SELECT user_id, email, name, disabled_at FROM v_user WHERE email_key = :email_ke
 -- :out email:text(254) email_key:text(254)? name:text(200)? email_verified_at:time? disabled_at:time? created_at:time
 SELECT email, email_key, name, email_verified_at, disabled_at, created_at FROM v_user WHERE user_id = :user_id;
 
+-- The hash that a sign-in was checked by, held until the session is stored: whoever changes the password meanwhile
+-- either waits, and ends that session, or was first.
+-- :name user_password_held
+-- :one
+-- :wipe
+-- :pools vault
+-- :in user_id:id
+-- :out password_hash:text(255)?
+SELECT password_hash FROM user WHERE user_id = :user_id LOCK IN SHARE MODE;
+
 -- :name user_password
 -- :one
 -- :wipe

@@ -1,5 +1,8 @@
 #include "api/admit.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
 #include "api/answer.h"
 #include "core/metrics.h"
 #include "identity/authenticate.h"
@@ -21,6 +24,20 @@ static enum err take_rate(struct ctx *cx, struct rate_table *rates, enum rate_cl
 }
 
 static struct str id_subject(const struct id *id) { return (struct str){ (const char *)id->b, sizeof id->b }; }
+
+/* Whoever has one IPv6 address has all of its /64 (RFC 6177): they are one subject, as an IPv4 address is. */
+static struct str address_subject(struct str address, struct in6_addr *network)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (address.n >= sizeof text || str_find(address, ':') == address.n)
+		return address;
+	memcpy(text, address.p, address.n);
+	text[address.n] = '\0';
+	if (inet_pton(AF_INET6, text, network) != 1 || IN6_IS_ADDR_V4MAPPED(network))
+		return address;
+	return (struct str){ (const char *)network->s6_addr, 8 };
+}
 
 /* Limits that need to know who asks: of the session or API token, and of the tenant. */
 static enum err take_known_rates(struct ctx *cx, struct rate_table *rates, enum rate_class class, struct reply *reply)
@@ -59,9 +76,10 @@ static enum err authenticate(struct ctx *cx, const struct route *route)
 enum err admit(struct ctx *cx, struct rate_table *rates, const struct route *route, struct reply *reply)
 {
 	enum rate_class class = rate_class_of(str_of(route->rate));
+	struct in6_addr network;
 	enum err e;
 
-	TRY(take_rate(cx, rates, class, RATE_ADDRESS, cx->address, reply));
+	TRY(take_rate(cx, rates, class, RATE_ADDRESS, address_subject(cx->address, &network), reply));
 	if (route->auth == ROUTE_AUTH_NONE)
 		return OK;
 	TRY(authenticate(cx, route));

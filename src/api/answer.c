@@ -35,6 +35,18 @@ static void put_fields(struct json_writer *w, const struct problem *problem)
 	jw_array_end(w);
 }
 
+/* RFC 9110, 15.5.2: a 401 says how to do better; RFC 6750, 3.1: and whether there was a token at all. */
+static void challenge(enum err e, struct reply *reply)
+{
+	bool bad_token = e == ERR_BAD_TOKEN || e == ERR_TOKEN_EXPIRED || e == ERR_SESSION_ENDED;
+
+	/* A reply with no room for the header is still the right answer. */
+	if (err_status(e) == 401)
+		(void)!reply_header(reply, "WWW-Authenticate",
+				    bad_token ? STR("Bearer realm=\"latchwork\", error=\"invalid_token\"") :
+						STR("Bearer realm=\"latchwork\""));
+}
+
 void answer_problem(const struct ctx *cx, enum err e, struct reply *reply)
 {
 	const struct problem *problem = &cx->problem;
@@ -60,6 +72,7 @@ void answer_problem(const struct ctx *cx, enum err e, struct reply *reply)
 	if (problem->count > 0)
 		put_fields(&w, problem);
 	jw_object_end(&w);
+	challenge(e, reply);
 	if (retry_s > 0) {
 		int n = snprintf(seconds, sizeof seconds, "%" PRId64, retry_s);
 
@@ -93,7 +106,9 @@ static enum err cors_headers(const struct ctx *cx, const struct request *request
 		return OK;
 	TRY(reply_header(reply, "Access-Control-Allow-Origin", origin));
 	TRY(reply_header(reply, "Access-Control-Allow-Credentials", STR("true")));
-	return reply_header(reply, "Access-Control-Expose-Headers", STR("ETag, Link, X-Request-Id, Retry-After"));
+	return reply_header(reply, "Access-Control-Expose-Headers",
+			    STR("ETag, Link, X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, "
+				"RateLimit-Reset, Idempotent-Replayed"));
 }
 
 enum err answer_common_headers(const struct ctx *cx, const struct request *request, struct reply *reply)

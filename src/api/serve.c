@@ -175,27 +175,32 @@ static enum err write_audit(struct visit *v, enum err result)
 	return audit_write(v->cx, audit_action_parse(str_of(v->route->audit)), result);
 }
 
+/* What must be written beside the change; when it can't be, nothing stays, not even what a refusal would keep. */
+static enum err write_beside(struct visit *v, enum err result, bool keep)
+{
+	TRY(write_audit(v, result));
+	if (result != OK)
+		answer_problem(v->cx, result, v->reply);
+	return keep ? idempotency_keep(v->cx, &v->idempotency, v->reply) : OK;
+}
+
 /* The handler, its audit row and its idempotent answer: one transaction. A refusal that is to stay is one, too. */
 static enum err run_in_transaction(struct visit *v)
 {
 	bool keep = v->idempotency.used && v->route->keeps_answer;
-	enum err result;
+	enum err result, e;
 
-	if (keep) {
-		enum err e = idempotency_claim(v->cx, &v->idempotency, v->reply);
-
-		if (e != OK)
-			return e;
-	}
+	if (keep)
+		TRY(idempotency_claim(v->cx, &v->idempotency, v->reply));
 	result = run_handler(v);
 	if (result != OK && !v->cx->keep_changes)
 		return result;
-	TRY(write_audit(v, result));
-	if (result != OK)
-		answer_problem(v->cx, result, v->reply);
-	if (keep)
-		TRY(idempotency_keep(v->cx, &v->idempotency, v->reply));
-	return result;
+	e = write_beside(v, result, keep);
+	if (e == OK)
+		return result;
+	v->cx->keep_changes = false;
+	reply_reset(v->reply);
+	return e;
 }
 
 /* What a try leaves behind must not reach the next one. */
@@ -230,6 +235,7 @@ static enum err try_write(struct visit *v)
 	committed = db_commit(cx->db);
 	if (committed != OK) {
 		cx->keep_changes = false;
+		reply_reset(v->reply);
 		be_again(cx, &who);
 		return committed;
 	}
@@ -341,8 +347,10 @@ static void finish(struct visit *v, enum err e)
 
 	if (e != OK) {
 		e = audit_refusal(v, e);
-		/* Headers that belong to the failure (Allow, RateLimit, cleared cookies) are kept, its body isn't. */
-		answer_problem(cx, e, v->reply);
+		/* Headers that belong to the failure (Allow, RateLimit, cleared cookies) are kept, its body isn't. A refusal
+		 * that stays was answered within its transaction. */
+		if (!cx->keep_changes)
+			answer_problem(cx, e, v->reply);
 		if (e == ERR_DB_LOST || e == ERR_DB_RETRY || e == ERR_DB_UNSURE)
 			metrics_add(cx->metrics, METRIC_DB_ERRORS, 1);
 	}

@@ -12,16 +12,6 @@ enum { SUMMARY_ACTORS_MAX = 200 };
 
 static const int64_t DAY_MS = 24 * 60 * 60 * 1000LL;
 
-/* Ids begin with their time, so a range of time is a range of ids: the first id of that millisecond. */
-static struct id id_at(int64_t ms)
-{
-	struct id id = ID_NIL;
-
-	for (int i = 0; i < 6; i++)
-		id.b[i] = (uint8_t)((uint64_t)ms >> (40 - 8 * i));
-	return id;
-}
-
 static bool id_before(const struct id *a, const struct id *b) { return memcmp(a->b, b->b, sizeof a->b) < 0; }
 
 static void put_time(struct json_writer *w, const char *key, int64_t ms)
@@ -95,9 +85,9 @@ static enum err filter_id(struct ctx *cx, const char *field, struct str text, st
 
 static enum err read_filters(struct ctx *cx, const struct audit_list_in *in, struct sql_audit_list_in *ret_filters)
 {
-	struct id to = in->to.set ? id_at(in->to.v) : ID_MAX;
+	struct id to = in->to.set ? id_first_at(in->to.v) : ID_MAX;
 
-	ret_filters->from = in->from.set ? id_at(in->from.v) : ID_NIL;
+	ret_filters->from = in->from.set ? id_first_at(in->from.v) : ID_NIL;
 	ret_filters->action = in->action;
 	ret_filters->service = in->service;
 	ret_filters->outcome = in->outcome;
@@ -193,7 +183,7 @@ enum err audit_summary(struct ctx *cx, const struct audit_summary_in *in, struct
 {
 	int64_t to_ms = in->to.set ? in->to.v : cx->now_ms + 1;
 	int64_t from_ms = in->from.set ? in->from.v : to_ms - 30 * DAY_MS;
-	struct id from = id_at(from_ms), before = id_at(to_ms);
+	struct id from = id_first_at(from_ms), before = id_first_at(to_ms);
 	struct json_writer w;
 
 	jw_start(&w, &reply->body);

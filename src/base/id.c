@@ -37,17 +37,24 @@ static const uint8_t VALUES[256] = {
 	['w'] = 29, ['x'] = 30, ['y'] = 31, ['z'] = 32,
 };
 
+struct id id_first_at(int64_t ms)
+{
+	struct id id = ID_NIL;
+	uint64_t rest = ms < 0 ? 0 : (uint64_t)ms;
+
+	for (int i = 5; i >= 0; i--) {
+		id.b[i] = (uint8_t)rest;
+		rest >>= 8;
+	}
+	return id;
+}
+
 enum err id_new(struct id *ret_id)
 {
-	struct id id;
-	uint64_t ms = (uint64_t)clock_now_ms();
+	struct id id = id_first_at(clock_now_ms());
 
 	*ret_id = ID_NIL;
 	TRY(random_bytes(id.b + 6, sizeof(id.b) - 6));
-	for (int i = 5; i >= 0; i--) {
-		id.b[i] = (uint8_t)ms;
-		ms >>= 8;
-	}
 	id.b[6] = (uint8_t)(0x70 | (id.b[6] & 0x0f)); /* version 7 */
 	id.b[8] = (uint8_t)(0x80 | (id.b[8] & 0x3f)); /* the variant of RFC 9562 */
 	*ret_id = id;

@@ -49,6 +49,8 @@ bool id_kind_of_prefix(struct str prefix, enum id_kind *ret_kind) MUST_CHECK;
 const char *id_prefix(enum id_kind kind);
 bool id_eq(const struct id *a, const struct id *b);
 static inline bool id_is_nil(const struct id *a) { return id_eq(a, &ID_NIL); }
+/* The first id of that millisecond, so that a range of time is a range of ids; before the epoch: the first of all. */
+struct id id_first_at(int64_t ms);
 /* The milliseconds since the epoch that the id was made at. */
 int64_t id_time_ms(const struct id *id);
 

@@ -212,6 +212,18 @@ struct log_field log_errno(int error_number)
 	return name ? log_text("errno", name) : log_int("errno", error_number);
 }
 
+bool log_level_parse(struct str text, enum log_level *ret_level)
+{
+	*ret_level = LOG_INFO;
+	for (size_t i = 0; i < ARRAY_SIZE(LEVELS); i++) {
+		if (!str_eq(text, str_of(LEVELS[i])))
+			continue;
+		*ret_level = (enum log_level)i;
+		return true;
+	}
+	return false;
+}
+
 void log_setup(const char *program, enum log_level least)
 {
 	here.program = program;

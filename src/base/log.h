@@ -12,9 +12,11 @@
 #ifndef LW_BASE_LOG_H
 #define LW_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/attr.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -42,6 +44,8 @@ struct log_field log_int(const char *name, int64_t number);
 struct log_field log_err(enum err e); /* "error": the code */
 struct log_field log_errno(int error_number); /* "errno": its name, ENOENT */
 
+/* "debug", "info", "warn" or "error"; false for anything else. */
+bool log_level_parse(struct str text, enum log_level *ret_level) MUST_CHECK;
 /* The least level that is written, and the program's name in each line ("latchd front"). */
 void log_setup(const char *program, enum log_level least);
 /* Another least level: the configuration has been read. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/free.h"
+#include "base/log.h"
 
 extern char **environ;
 
@@ -162,15 +163,19 @@ static struct config_issuer *issuer_of(struct config *config, const char *name)
 static bool set_issuer(struct reading *r, const char *section, const char *name, const char *key, const char *value)
 {
 	struct config_issuer *issuer = issuer_of(r->config, name);
+	char **place;
 
 	if (!issuer)
 		return complain(r, section, key, "too many issuers");
 	for (size_t i = 0; i < ARRAY_SIZE(ISSUER_OPTIONS); i++) {
 		if (strcmp(ISSUER_OPTIONS[i].key, key) != 0)
 			continue;
+		place = (char **)((char *)issuer + ISSUER_OPTIONS[i].offset);
+		if (*place)
+			return complain(r, section, key, "is given twice");
 		if (strlen(value) > ISSUER_OPTIONS[i].longest)
 			return complain(r, section, key, "is too long");
-		return set_text((char **)((char *)issuer + ISSUER_OPTIONS[i].offset), value);
+		return set_text(place, value);
 	}
 	return complain(r, section, key, "there is no such key");
 }
@@ -273,6 +278,28 @@ static bool read_environment(struct reading *r)
 	return true;
 }
 
+/* Links and redirects begin with it: an origin, and nothing behind it. */
+static bool is_origin(struct str url)
+{
+	size_t scheme = str_starts(url, STR("https://")) ? 8 : str_starts(url, STR("http://")) ? 7 : url.n;
+
+	for (size_t i = scheme; i < url.n; i++)
+		if (!isalnum((unsigned char)url.p[i]) && !memchr("-.:[]", url.p[i], 5))
+			return false;
+	return url.n > scheme;
+}
+
+/* What a value must be beside its length. */
+static bool texts_good(struct reading *r)
+{
+	enum log_level level;
+
+	if (!log_level_parse(str_of(r->config->server_log_level), &level))
+		return complain(r, "server", "log_level", "needs debug, info, warn or error");
+	return is_origin(str_of(r->config->server_public_url)) ||
+	       complain(r, "server", "public_url", "needs https://host[:port], with nothing behind it");
+}
+
 static bool issuers_complete(struct reading *r)
 {
 	for (size_t i = 0; i < r->config->issuer_count; i++) {
@@ -306,6 +333,10 @@ static enum err read_all(struct reading *r, const char *path, char why[CONFIG_WH
 	}
 	if (!read_environment(r)) {
 		snprintf(why, CONFIG_WHY_MAX, "the environment: %s", r->why);
+		return ERR_CONFIG;
+	}
+	if (!texts_good(r)) {
+		snprintf(why, CONFIG_WHY_MAX, "%s, or the environment: %s", path, r->why);
 		return ERR_CONFIG;
 	}
 	return OK;

@@ -104,7 +104,7 @@ struct rate_verdict rate_take(struct rate_table *table, enum rate_class class, e
 
 	if (per_minute <= 0)
 		return v;
-	cost = MINUTE_US / per_minute;
+	cost = per_minute < MINUTE_US ? MINUTE_US / per_minute : 1;
 	b = bucket_of(table, subject_hash(table->seed, class, kind, subject));
 	full_at = atomic_load(&b->full_at_us);
 	do {

@@ -65,37 +65,52 @@ static enum err find_key(void *context, const struct jwt_hint *hint, struct jwt_
 	return issuer_key(search->cx, search->issuer, hint, &ret_trust->key);
 }
 
-/* A token of ours: its claims name a session; the row of the session decides, now or in the handler's statement. */
-static enum err enter_session(struct ctx *cx, const struct jwt_claims *claims, bool may_defer)
+static enum err read_own(const struct jwt_claims *claims, struct own_token *ret_says)
 {
-	struct principal who = { .who = WHO_USER, .role = role_parse(claims->role) };
+	*ret_says = (struct own_token){ .role = role_parse(claims->role), .expires_at = claims->expires_at };
+	if (ret_says->role == ROLE_NONE || !id_parse(ID_USER, claims->subject, &ret_says->user) ||
+	    !id_parse(ID_TENANT, claims->tenant, &ret_says->tenant) ||
+	    !id_parse(ID_SESSION, claims->session, &ret_says->session))
+		return ERR_BAD_TOKEN;
+	return OK;
+}
+
+/* A token of ours names a session; the row of the session decides, now or in the handler's statement. */
+static enum err enter_session(struct ctx *cx, const struct own_token *says, bool may_defer)
+{
 	struct id bound;
 
-	if (who.role == ROLE_NONE || !id_parse(ID_USER, claims->subject, &who.user) ||
-	    !id_parse(ID_TENANT, claims->tenant, &who.tenant) ||
-	    !id_parse(ID_SESSION, claims->session, &who.session))
-		return ERR_BAD_TOKEN;
-	cx->who = who;
-	if (may_defer && db_bound_tenant(cx->db, &bound) && id_eq(&bound, &who.tenant))
+	if (says->expires_at <= cx->now_ms) /* the leeway is for other people's clocks */
+		return ERR_TOKEN_EXPIRED;
+	cx->who = (struct principal){ .who = WHO_USER,
+				      .role = says->role,
+				      .user = says->user,
+				      .tenant = says->tenant,
+				      .session = says->session };
+	if (may_defer && db_bound_tenant(cx->db, &bound) && id_eq(&bound, &says->tenant))
 		return OK;
 	return identity_confirm_live(cx);
 }
 
 static enum err enter_jwt(struct ctx *cx, struct str token, bool may_defer)
 {
+	struct verified_tokens *verified = &cx->identity->verified;
 	struct key_search search = { .cx = cx, .audience = str_of(cx->config->auth_audience) };
 	struct jwt_policy policy = { .find_key = find_key,
 				     .context = &search,
 				     .now_ms = cx->now_ms,
 				     .leeway_ms = cx->config->auth_clock_leeway_ms };
 	struct jwt_claims claims;
+	struct own_token says;
 
+	if (verified_find(verified, token, &says))
+		return enter_session(cx, &says, may_defer);
 	TRY(jwt_verify(cx->arena, token, &policy, &claims));
 	if (search.issuer)
 		return external_enter(cx, search.issuer, &claims);
-	if (claims.expires_at <= cx->now_ms) /* the leeway is for other people's clocks */
-		return ERR_TOKEN_EXPIRED;
-	return enter_session(cx, &claims, may_defer);
+	TRY(read_own(&claims, &says));
+	verified_keep(verified, token, &says);
+	return enter_session(cx, &says, may_defer);
 }
 
 enum err identity_authenticate(struct ctx *cx, bool may_defer)

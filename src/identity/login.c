@@ -57,6 +57,16 @@ static enum err check_password(struct ctx *cx, const struct login *login)
 	return e == OK && login->disabled ? ERR_BAD_LOGIN : e;
 }
 
+/* A change of the password that was committed while the hash was computed: this was the old one. */
+static enum err hold_password(struct ctx *cx, const struct login *login)
+{
+	struct sql_user_password_held_in in = { .user_id = login->user };
+	struct sql_user_password_held_row row;
+
+	TRY(sql_user_password_held(cx->db, &in, &row));
+	return str_eq(row.password_hash, login->hash) ? OK : ERR_DB_RETRY;
+}
+
 /* A hash of an earlier backend, or of a lower cost than today's. */
 static enum err upgrade(struct ctx *cx, const struct login *login)
 {
@@ -107,6 +117,7 @@ static enum err log_in(struct ctx *cx, const struct auth_login_in *in, struct lo
 		return ERR_BAD_LOGIN;
 	}
 	TRY(e);
+	TRY(hold_password(cx, login));
 	TRY(throttle_passed(cx, &login->throttle));
 	TRY(upgrade(cx, login));
 	if (!tenant.set)

@@ -5,11 +5,13 @@
 #include "core/config.h"
 #include "identity/issuer.h"
 #include "identity/signing.h"
+#include "identity/verified.h"
 
 struct identity {
 	const struct config *config;
 	struct signing signing;
 	struct issuers issuers;
+	struct verified_tokens verified;
 };
 
 /* The `iss` of our own tokens. */

@@ -58,12 +58,17 @@ static void account_subject(struct str account, uint8_t ret_subject[SHA256_BYTES
 	sha256_of(BYTES(STR("account\n"), account), ret_subject);
 }
 
+static void pair_subject(struct str account, struct str address, uint8_t ret_subject[SHA256_BYTES])
+{
+	sha256_of(BYTES(STR("pair\n"), account, STR("\n"), address), ret_subject);
+}
+
 enum err throttle_enter(struct ctx *cx, struct str account, bool known_address,
 			struct throttle *throttle)
 {
 	*throttle = (struct throttle){ 0 };
 	account_subject(account, throttle->account.subject);
-	sha256_of(BYTES(STR("pair\n"), account, STR("\n"), cx->address), throttle->pair.subject);
+	pair_subject(account, cx->address, throttle->pair.subject);
 	/* Always in this order: two tries can't lock each other out. */
 	if (!known_address)
 		TRY(count_enter(cx, &throttle->account));
@@ -103,5 +108,7 @@ enum err throttle_forget(struct ctx *cx, struct str account)
 							      sizeof(subject) } };
 
 	account_subject(account, subject);
+	TRY(sql_throttle_clear(cx->db, &in, NULL));
+	pair_subject(account, cx->address, subject);
 	return sql_throttle_clear(cx->db, &in, NULL);
 }

@@ -48,7 +48,7 @@ enum err throttle_enter(struct ctx *cx, struct str account, bool known_address,
 enum err throttle_failed(struct ctx *cx, const struct throttle *throttle) MUST_CHECK;
 /* It went well: the address starts anew. The account's own count stays, others may be guessing. */
 enum err throttle_passed(struct ctx *cx, const struct throttle *throttle) MUST_CHECK;
-/* The owner has proven themselves by mail: the account starts anew. */
+/* The owner has proven themselves by mail: the account starts anew, and so does the address that they ask from. */
 enum err throttle_forget(struct ctx *cx, struct str account) MUST_CHECK;
 
 /* The wait after that many failures, in ms. */

@@ -185,5 +185,12 @@ enum err vault_root_to_wrap(struct ctx *cx, const struct root_key **ret_key)
 		return ERR_NO_KEY;
 	}
 	TRY(e);
-	return keyring_find(cx->vault_keys, row.root_key_id, NULL, ret_key);
+	TRY(keyring_find(cx->vault_keys, row.root_key_id, NULL, ret_key));
+	/* A file that was swapped since the start: what it wrapped, nobody else could open. */
+	if (is_right(*ret_key, row.check_value))
+		return OK;
+	log_write(LOG_ERROR, "the current vault root key's file holds another key",
+		  LOG_FIELDS(log_str("root_key", row.root_key_id)));
+	*ret_key = NULL;
+	return ERR_NO_KEY;
 }

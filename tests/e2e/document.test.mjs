@@ -14,7 +14,7 @@ const yaml = path.join(root, "src/api/openapi.yaml");
 
 test("the document is valid OpenAPI 3.1 by an independent linter", async () => {
   const config = await createConfig({
-    extends: ["spec"],
+    extends: ["recommended-strict"],
     rules: {
       "operation-operationId": "error", "operation-operationId-unique": "error", "operation-summary": "error",
       "no-ambiguous-paths": "off", // /credentials/test beside /credentials/{id}: the router prefers the literal one

@@ -162,7 +162,8 @@ for (const [name, [place]] of Object.entries(PLACES)) {
 
 test("what a test of forged tokens calls genuine is taken, if nothing else is wrong with it", async () => {
   const { exp } = signer.claims(a.owner.token);
-  refused("the same again", await send({ method: "GET", uri: "/api/v1/auth/me" }, { token: signer.resign(a.owner.token, { claims: { exp } }) }), 200);
+  const token = signer.resign(a.owner.token, { claims: { exp } });
+  assert.equal((await send({ method: "GET", uri: "/api/v1/auth/me" }, { token })).status, 200);
 });
 
 test("tokens of other makes are nobody's: no algorithm, another one, another issuer or audience, none of our keys", async () => {

@@ -8,6 +8,7 @@ import { Tenant, idBytes } from "./lib/tenants.mjs";
 const KEPT = ["credential", "tenant_key", "credential_version"];
 const SECRET = () => `a-secret-${crypto.randomBytes(12).toString("hex")}`;
 let lw, a, b, one, two, three, plain;
+const ofBoth = () => `tenant_id IN (${idBytes(a.id)}, ${idBytes(b.id)})`; // and not the service's own key
 const isOne = () => `tenant_id = ${idBytes(a.id)} AND credential_id = ${idBytes(one)}`;
 
 before(async () => {
@@ -29,7 +30,8 @@ const refusedReveals = (id) => rows(`action = 'credential.reveal' AND outcome = 
 
 /** Runs the change, with foreign keys off as somebody would who owns the database. */
 const tamper = (sql) => lw.sql(`SET foreign_key_checks = 0; ${sql}`);
-const mend = () => tamper(KEPT.map((table) => `DELETE FROM ${table}; INSERT INTO ${table} SELECT * FROM kept_${table};`).join("\n"));
+const mend = () => tamper(KEPT.map((table) => `DELETE FROM ${table} WHERE ${ofBoth()};
+  INSERT INTO ${table} SELECT * FROM kept_${table} WHERE ${ofBoth()};`).join("\n"));
 
 /** The one answer that there is for a secret that doesn't open: the same bytes, whatever was done to it. */
 function assertGeneric(what, { status, headers, json, text }) {
@@ -63,7 +65,8 @@ test("a ciphertext in another row, another version or another tenant doesn't ope
 });
 
 test("a row that was moved to another tenant, with or without its key, doesn't open there", async () => {
-  const move = ["credential", "credential_version"].map((table) => `UPDATE ${table} SET tenant_id = ${idBytes(b.id)} WHERE credential_id = ${idBytes(one)};`).join("\n");
+  const move = ["credential", "credential_version"].map((table) =>
+    `UPDATE ${table} SET tenant_id = ${idBytes(b.id)} WHERE credential_id = ${idBytes(one)};`).join("\n");
   await assertUnreadable("moved", move, one, b);
   await assertUnreadable("moved with its key", `${move} UPDATE tenant_key SET wrapped = (SELECT wrapped FROM kept_tenant_key
     WHERE tenant_id = ${idBytes(a.id)}) WHERE tenant_id = ${idBytes(b.id)}`, one, b);
@@ -73,7 +76,8 @@ test("a row that says something else about itself doesn't open", async () => {
   const changes = {
     "another type": `UPDATE credential SET type = 'basic_auth' WHERE ${isOne()}`,
     "another owner": `UPDATE credential SET created_by = ${idBytes(b.owner.id)} WHERE ${isOne()}`,
-    "another version": `UPDATE credential_version SET version = 9 WHERE ${isOne()} AND version = 2; UPDATE credential SET version = 9 WHERE ${isOne()}`,
+    "another version": `UPDATE credential_version SET version = 9 WHERE ${isOne()} AND version = 2;
+      UPDATE credential SET version = 9 WHERE ${isOne()}`,
     "another generation": `INSERT INTO tenant_key SELECT tenant_id, 2, root_key_id, wrapped, created_at FROM kept_tenant_key
       WHERE tenant_id = ${idBytes(a.id)}; UPDATE credential_version SET key_generation = 2 WHERE ${isOne()}`,
     "a generation that isn't there": `UPDATE credential_version SET key_generation = 7 WHERE ${isOne()}`,

@@ -156,7 +156,8 @@ static const char *format_complaint(const struct check_schema *schema, struct st
 		return time_parse(text, &ms) ? NULL
 					     : "must be a time like 2026-11-20T10:34:00.000Z";
 	case CHECK_ID:
-		return id_parse(schema->kind, text, &id) ? NULL : "must be an id of that kind";
+		/* All zero is the system's own tenant, and in structs "none": nothing that a client can name. */
+		return id_parse(schema->kind, text, &id) && !id_is_nil(&id) ? NULL : "must be an id of that kind";
 	case CHECK_PLAIN: break;
 	}
 	return NULL;

@@ -170,7 +170,7 @@ static enum err settle_session(struct visit *v, enum err e)
 
 static enum err write_audit(struct visit *v, enum err result)
 {
-	if (!v->route->audit || v->cx->audit.quiet)
+	if (!v->route->audit)
 		return OK;
 	return audit_write(v->cx, audit_action_parse(str_of(v->route->audit)), result);
 }
@@ -323,7 +323,10 @@ static enum err audit_refusal(struct visit *v, enum err e)
 	struct ctx *cx = v->cx;
 	bool had_action = v->route && v->route->audit;
 
-	if (!v->route || cx->keep_changes || !audit_worthy(e) || (id_is_nil(&cx->who.tenant) && !had_action))
+	/* A throttled sign-in is about an account; a rate limit is about an address, and makes no rows. */
+	bool worthy = audit_worthy(e) || (e == ERR_RATE_LIMITED && cx->audit.about_user.set);
+
+	if (!v->route || cx->keep_changes || !worthy || (id_is_nil(&cx->who.tenant) && !had_action))
 		return e;
 	ctx_audit_detail(cx, "operation", str_of(v->route->name));
 	TRY(audit_write(cx, had_action ? audit_action_parse(str_of(v->route->audit)) : AUDIT_REQUEST_REFUSED, e));
@@ -347,8 +350,8 @@ static void finish(struct visit *v, enum err e)
 
 	if (e != OK) {
 		e = audit_refusal(v, e);
-		/* Headers that belong to the failure (Allow, RateLimit, cleared cookies) are kept, its body isn't. A refusal
-		 * that stays was answered within its transaction. */
+		/* Headers that belong to the failure (Allow, RateLimit, cleared cookies) are kept, its body isn't.
+		 * A refusal that stays was answered within its transaction. */
 		if (!cx->keep_changes)
 			answer_problem(cx, e, v->reply);
 		if (e == ERR_DB_LOST || e == ERR_DB_RETRY || e == ERR_DB_UNSURE)

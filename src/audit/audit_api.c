@@ -8,7 +8,7 @@
 #include "fcgi/reply.h"
 #include "store/sql_audit.h"
 
-enum { SUMMARY_ACTORS_MAX = 200 };
+enum { SUMMARY_ACTORS_MAX = 200, SUMMARY_DAYS = 30, SUMMARY_DAYS_MAX = 92 };
 
 static const int64_t DAY_MS = 24 * 60 * 60 * 1000LL;
 
@@ -182,10 +182,13 @@ static enum err write_by_day(struct ctx *cx, const struct id *from, const struct
 enum err audit_summary(struct ctx *cx, const struct audit_summary_in *in, struct reply *reply)
 {
 	int64_t to_ms = in->to.set ? in->to.v : cx->now_ms + 1;
-	int64_t from_ms = in->from.set ? in->from.v : to_ms - 30 * DAY_MS;
+	int64_t from_ms = in->from.set ? in->from.v : to_ms - SUMMARY_DAYS * DAY_MS;
 	struct id from = id_first_at(from_ms), before = id_first_at(to_ms);
 	struct json_writer w;
 
+	/* The front serves everybody in turn: no count may keep it for long. */
+	if (from_ms > to_ms || to_ms - from_ms > SUMMARY_DAYS_MAX * DAY_MS)
+		return ctx_bad_field(cx, "query.from", "TOO_SMALL", "must lie at most 92 days before `to`");
 	jw_start(&w, &reply->body);
 	jw_object(&w);
 	put_time(&w, "from", from_ms);

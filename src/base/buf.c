@@ -54,7 +54,7 @@ static size_t grown(const struct buf *buf, size_t need)
 	return size < buf->max ? size : buf->max;
 }
 
-static bool make_room(struct buf *buf, size_t n)
+static bool grow(struct buf *buf, size_t n)
 {
 	if (buf->error != OK)
 		return false;
@@ -62,8 +62,6 @@ static bool make_room(struct buf *buf, size_t n)
 		buf->error = ERR_TOO_BIG;
 		return false;
 	}
-	if (buf->p && n <= buf->capacity - buf->n)
-		return true;
 	size_t size = grown(buf, buf->n + n);
 	char *p = malloc(size ? size : 1);
 	if (!p) {
@@ -81,7 +79,15 @@ static bool make_room(struct buf *buf, size_t n)
 	return true;
 }
 
-static void count(struct buf *buf, size_t n)
+/* Answers are written in many small pieces: that there is room must cost next to nothing. */
+static inline bool make_room(struct buf *buf, size_t n)
+{
+	if (buf->p && buf->error == OK && n <= buf->capacity - buf->n && n <= buf->max - buf->n)
+		return true;
+	return grow(buf, n);
+}
+
+static inline void count(struct buf *buf, size_t n)
 {
 	buf->n += n;
 	if (buf->n > buf->touched)

@@ -36,12 +36,20 @@ void jw_array(struct json_writer *w) { open_with(w, '['); }
 
 void jw_array_end(struct json_writer *w) { close_with(w, ']'); }
 
+/* In one piece: an answer has more keys than anything else. */
 void jw_key(struct json_writer *w, const char *key)
 {
-	comma(w);
-	buf_add_char(w->out, '"');
-	buf_add_c(w->out, key);
-	buf_add(w->out, "\":", 2);
+	size_t n = strlen(key), size = n + 3 + w->comma;
+	char *p = buf_reserve(w->out, size);
+
+	if (p) {
+		if (w->comma)
+			*p++ = ',';
+		*p++ = '"';
+		memcpy(p, key, n);
+		memcpy(p + n, "\":", 2);
+		buf_advance(w->out, size);
+	}
 	w->comma = false;
 }
 
@@ -220,10 +228,33 @@ static size_t plain_run(const char *p, size_t n)
 	return i;
 }
 
+/* A whole text that stands for itself, as most do. */
+static bool add_plain(struct buf *out, struct str s)
+{
+	size_t i = plain_run(s.p, s.n);
+	char *p;
+
+	while (i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x7f && s.p[i] != '"' && s.p[i] != '\\')
+		i++;
+	if (i < s.n)
+		return false;
+	p = buf_reserve(out, s.n + 2);
+	if (p) {
+		p[0] = '"';
+		if (s.n > 0)
+			memcpy(p + 1, s.p, s.n);
+		p[s.n + 1] = '"';
+		buf_advance(out, s.n + 2);
+	}
+	return true;
+}
+
 void json_escape(struct buf *out, struct str s)
 {
 	size_t run = 0, i = 0; /* s[run..i) needs no escape and isn't written yet */
 
+	if (add_plain(out, s))
+		return;
 	buf_add_char(out, '"');
 	while (i < s.n) {
 		i += plain_run(s.p + i, s.n - i);

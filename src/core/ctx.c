@@ -137,6 +137,19 @@ enum err ctx_cursor_read(struct ctx *cx, struct str cursor, struct id *ret_befor
 	return OK;
 }
 
+/* As a URI has it (RFC 3986): nginx passes on what it got, and a '>' would end the link. */
+static void add_uri(struct buf *out, struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c > 0x20 && c < 0x7f && c != '<' && c != '>' && c != '"')
+			buf_add_char(out, (char)c);
+		else
+			buf_printf(out, "%%%02X", c);
+	}
+}
+
 /* The request's query without its cursor. */
 static struct str query_without_cursor(struct ctx *cx, struct buf *out)
 {
@@ -147,7 +160,7 @@ static struct str query_without_cursor(struct ctx *cx, struct buf *out)
 
 		if (pair.n == 0 || str_starts(pair, STR("cursor=")))
 			continue;
-		buf_add_str(out, pair);
+		add_uri(out, pair);
 		buf_add_char(out, '&');
 	}
 	return buf_str(out);

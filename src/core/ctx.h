@@ -49,7 +49,6 @@ struct audit_note {
 		const char *name;
 		struct str value;
 	} detail[CTX_DETAILS_MAX]; /* never a secret */
-	bool quiet; /* the handler found that nothing happened: no row */
 	/* A refused login has no principal: the tenant and user that it was about, when they are known. */
 	struct opt_id about_tenant, about_user;
 };

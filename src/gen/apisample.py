@@ -7,7 +7,7 @@ from yamldoc import List, Map
 DEPTH_MAX = 16
 FORMATS = {"CHECK_EMAIL": "ada@example.com", "CHECK_URI": "https://example.com/",
            "CHECK_TIME": "2026-11-20T10:34:00.000Z"}
-GUESSES = ("example text", "example", "a", "1", "usr-" + "0" * 26)
+GUESSES = ("example text", "example", "a", "1", "usr-" + "0" * 25 + "1")
 
 
 def given(reader, node):
@@ -58,7 +58,7 @@ def text(reader, s):
     if s.words:
         return s.words[0]
     if s.kind:
-        return reader.kinds[s.kind] + "-" + "0" * 26
+        return reader.kinds[s.kind] + "-" + "0" * 25 + "1"  # all zero is no id
     if s.format in FORMATS:
         return FORMATS[s.format]
     if s.pattern is None:

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/secret.h"
@@ -19,7 +20,7 @@
 #include "core/ctx.h"
 #include "main/start.h"
 
-enum { CTL_ARGUMENTS_MAX = 4, CTL_OPTIONS_MAX = 32, CTL_COLUMNS_MAX = 8 };
+enum { CTL_ARGUMENTS_MAX = 4, CTL_OPTIONS_MAX = 32, CTL_COLUMNS_MAX = 8, CTL_PAGE = 200 };
 
 struct ctl {
 	const struct ctl_verb *verb;
@@ -65,7 +66,9 @@ enum err ctl_change(struct ctl *ctl, enum audit_action action, enum err (*fn)(st
 enum err ctl_fail(enum err e, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The usual words for an error, unless it is OK. */
 enum err ctl_say(enum err e, const char *what);
-/* A line for a person; nothing with --json or --quiet. */
+/* The same for a rule that names the bad member: its words. */
+enum err ctl_say_field(const struct ctl *ctl, enum err e, const char *what);
+/* What was done: a line of text, or with --json one {"note": ...}; nothing with --quiet. */
 void ctl_note(const struct ctl *ctl, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A bar on a terminal's stderr. `total` 0: only a count. Ends its line when done == total. */
 void ctl_progress(void *ctl, int64_t done, int64_t total);
@@ -79,6 +82,8 @@ struct ctl_list {
 	bool single; /* one object, not an array */
 };
 void ctl_list_begin(struct ctl_list *list, const struct ctl *ctl, const char *const *columns, size_t count);
+/* A time for a row; absent when there is none. */
+struct str ctl_time(struct opt_int ms, char text[TIME_TEXT_MAX]);
 /* One object alone. */
 void ctl_object_begin(struct ctl_list *list, const struct ctl *ctl, const char *const *columns, size_t count);
 /* As many values as columns; absent ones are null, or "-". */

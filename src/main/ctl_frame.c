@@ -1,5 +1,6 @@
 /* What latchctl's verbs share: opening, failing, printing. */
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include "store/sql_tenant.h"
 #include "store/sql_user.h"
 
-enum { ARENA_MAX = 64 << 20, SECRET_FILE_MAX = 4096, COLUMN_WIDTH = 32 };
+enum { ARENA_MAX = 64 << 20, SECRET_FILE_MAX = 4096, COLUMN_WIDTH = 32, NOTE_MAX = 2048 };
 
 enum err ctl_fail(enum err e, const char *format, ...)
 {
@@ -32,16 +33,42 @@ enum err ctl_fail(enum err e, const char *format, ...)
 
 enum err ctl_say(enum err e, const char *what) { return e == OK ? OK : ctl_fail(e, "%s: %s", what, err_words(e)); }
 
+static void print_json_note(const char *text)
+{
+	BUF_AUTO struct buf line = { 0 };
+	struct json_writer w;
+
+	buf_init(&line, 1 << 16);
+	jw_start(&w, &line);
+	jw_object(&w);
+	jw_put_text(&w, "note", str_of(text));
+	jw_object_end(&w);
+	printf("%.*s\n", STR_ARG(buf_str(&line)));
+}
+
 void ctl_note(const struct ctl *ctl, const char *format, ...)
 {
+	char text[NOTE_MAX];
 	va_list args;
 
-	if (ctl_option(ctl, "json") || ctl_option(ctl, "quiet"))
+	if (ctl_option(ctl, "quiet"))
 		return;
 	va_start(args, format);
-	vprintf(format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	putchar('\n');
+	if (ctl_option(ctl, "json"))
+		print_json_note(text);
+	else
+		puts(text);
+}
+
+enum err ctl_say_field(const struct ctl *ctl, enum err e, const char *what)
+{
+	const struct problem *problem = &ctl->cx.problem;
+
+	if (e == ERR_BAD_INPUT && problem->count > 0)
+		return ctl_fail(e, "%s: %.*s", what, STR_ARG(problem->field[0].message));
+	return ctl_say(e, what);
 }
 
 void ctl_progress(void *arg, int64_t done, int64_t total)
@@ -132,14 +159,30 @@ struct change {
 	enum err (*fn)(struct ctl *ctl);
 };
 
+struct str ctl_time(struct opt_int ms, char text[TIME_TEXT_MAX])
+{
+	return ms.set ? time_format(ms.v, text) : STR_NONE;
+}
+
+/* Which of the system's users does it: the operator has no account of ours. */
+static struct str operator_name(struct ctx *cx)
+{
+	const struct passwd *entry = getpwuid(getuid());
+
+	return entry ? arena_copy(cx->arena, str_of(entry->pw_name)) :
+		       arena_printf(cx->arena, "uid %u", (unsigned)getuid());
+}
+
 static enum err run_change(struct db *db, void *arg)
 {
 	const struct change *change = arg;
+	struct ctx *cx = &change->ctl->cx;
 
 	(void)db;
-	change->ctl->cx.audit = (struct audit_note){ 0 };
+	cx->audit = (struct audit_note){ 0 };
+	ctx_audit_detail(cx, "operator", operator_name(cx));
 	TRY(change->fn(change->ctl));
-	return audit_write(&change->ctl->cx, change->action, OK);
+	return audit_write(cx, change->action, OK);
 }
 
 enum err ctl_change(struct ctl *ctl, enum audit_action action, enum err (*fn)(struct ctl *ctl))

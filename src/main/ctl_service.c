@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/free.h"
 #include "base/json_read.h"
+#include "base/json_write.h"
 #include "identity/outbox.h"
 #include "main/ctl.h"
 #include "store/migrate.h"
@@ -48,9 +50,48 @@ enum err ctl_migrate(struct ctl *ctl)
 	return OK;
 }
 
+/* {"section.key": "value"}, from the text that config_print made. */
+static void print_config_json(struct str text)
+{
+	BUF_AUTO struct buf out = { 0 };
+	struct str section = STR("");
+	struct json_writer w;
+	char name[128];
+
+	buf_init(&out, 1 << 20);
+	jw_start(&w, &out);
+	jw_object(&w);
+	while (text.n > 0) {
+		struct str line = str_cut(&text, '\n'), value = line;
+		struct str key = str_trim(str_cut(&value, '='));
+
+		if (str_starts(line, STR("[")))
+			section = str_slice(line, 1, line.n - 2);
+		if (str_absent(value))
+			continue;
+		snprintf(name, sizeof name, "%.*s.%.*s", STR_ARG(section), STR_ARG(key));
+		jw_put_text(&w, name, str_trim(value));
+	}
+	jw_object_end(&w);
+	printf("%.*s\n", STR_ARG(buf_str(&out)));
+}
+
 enum err ctl_config(struct ctl *ctl)
 {
-	config_print(ctl->config, stdout);
+	FREE_AUTO char *text = NULL;
+	size_t n = 0;
+	FILE *memory;
+
+	if (!ctl_option(ctl, "json")) {
+		config_print(ctl->config, stdout);
+		return OK;
+	}
+	memory = open_memstream(&text, &n);
+	if (!memory)
+		return ctl_say(ERR_NO_MEMORY, "the configuration");
+	config_print(ctl->config, memory);
+	fclose(memory);
+	print_config_json((struct str){ text, n });
 	return OK;
 }
 

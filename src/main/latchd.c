@@ -148,16 +148,6 @@ static enum err enter_master_sandbox(const struct program *program)
 	return program->pool == ROUTE_FRONT ? sandbox_front_master() : sandbox_vault_master();
 }
 
-/* The old configuration is left allocated: options of the running generation point into it. */
-static enum err reload(void *arg)
-{
-	struct program *program = arg;
-
-	TRY(start_config(program->config_path, &program->config));
-	set_options(program);
-	return OK;
-}
-
 static enum err check_key_set(struct db *db, struct keyring *keyring, const char *purpose)
 {
 	char why[KEYRING_WHY_MAX];
@@ -188,6 +178,23 @@ static enum err check_keys(const struct program *program)
 	keyring_free(vault);
 	keyring_free(front);
 	return e;
+}
+
+/* The old configuration is left allocated: options of the running generation point into it. */
+static enum err reload(void *arg)
+{
+	struct program *program = arg, next = *program;
+	enum err e;
+
+	TRY(start_config(program->config_path, &next.config));
+	e = check_keys(&next);
+	if (e != OK) {
+		config_free(next.config);
+		return e;
+	}
+	program->config = next.config;
+	set_options(program);
+	return OK;
 }
 
 static enum err open_listener(const struct program *program, struct listener *ret_listener)

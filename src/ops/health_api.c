@@ -8,6 +8,7 @@
 #include "fcgi/reply.h"
 #include "store/db.h"
 #include "store/migrate.h"
+#include "vault/root_key.h"
 
 enum err health_get(struct ctx *cx, const struct health_get_in *in, struct reply *reply)
 {
@@ -38,6 +39,14 @@ static bool schema_is_current(struct db *db)
 	return migrate_status(db, &version) == OK && version == migrate_expected_version();
 }
 
+/* Every root key that the database knows of is here, and is the right one. */
+static bool keys_fit(struct ctx *cx)
+{
+	char why[KEYRING_WHY_MAX];
+
+	return vault_check_keys(cx->db, cx->front_keys, FRONT_PURPOSE, why) == OK;
+}
+
 static void put_check(struct json_writer *w, const char *name, bool ok)
 {
 	jw_put_text(w, name, ok ? STR("ok") : STR("failed"));
@@ -47,7 +56,7 @@ enum err ready_get(struct ctx *cx, const struct ready_get_in *in, struct reply *
 {
 	bool database = db_ping(cx->db) == OK;
 	bool schema = database && schema_is_current(cx->db);
-	bool keys = cx->front_keys && keyring_count(cx->front_keys) > 0;
+	bool keys = database && keys_fit(cx);
 	bool disk = disk_has_room(cx->config);
 	bool ready = database && schema && keys && disk;
 	struct json_writer w;

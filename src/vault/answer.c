@@ -53,3 +53,9 @@ void vault_write_credential(struct json_writer *w, const struct credential *c)
 	vault_write_verification(w, &c->verify);
 	jw_object_end(w);
 }
+
+void vault_note_change(struct ctx *cx, bool changed)
+{
+	if (!changed)
+		ctx_audit_detail(cx, "unchanged", STR("yes"));
+}

@@ -118,7 +118,7 @@ enum err credential_update(struct ctx *cx, const struct credential_update_in *in
 	TRY(vault_lock(cx, &in->credential_id, &c));
 	TRY(ctx_if_match(cx, &c.id, c.updated_at));
 	TRY(vault_change(cx, &c, &change, &changed));
-	cx->audit.quiet = !changed;
+	vault_note_change(cx, changed);
 	return answer(cx, reply, &c);
 }
 
@@ -197,7 +197,7 @@ enum err version_restore(struct ctx *cx, const struct version_restore_in *in, st
 	TRY(vault_lock(cx, &in->credential_id, &c));
 	TRY(vault_restore_version(cx, &c, in->version, &changed));
 	ctx_audit_detail(cx, "version", arena_printf(cx->arena, "%lld", (long long)in->version));
-	cx->audit.quiet = !changed;
+	vault_note_change(cx, changed);
 	return answer(cx, reply, &c);
 }
 

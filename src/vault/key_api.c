@@ -7,6 +7,7 @@
 #include "fcgi/reply.h"
 #include "store/db.h"
 #include "store/sql_key.h"
+#include "vault/answer.h"
 #include "vault/credential.h"
 #include "vault/data.h"
 
@@ -98,7 +99,7 @@ static enum err replace(struct ctx *cx, const struct id *id, const json_t *data,
 		return ERR_DB_RETRY; /* another request removed it meanwhile */
 	TRY(e);
 	TRY(vault_change(cx, ret_c, &change, &changed));
-	cx->audit.quiet = !changed;
+	vault_note_change(cx, changed);
 	return OK;
 }
 

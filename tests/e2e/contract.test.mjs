@@ -8,6 +8,7 @@ import { exercise } from "./lib/happy_path.mjs";
 import { NO_LIMITS, assertRefused } from "./lib/hostile.mjs";
 import { root, startInstance } from "./lib/instance.mjs";
 import { operationsWithPlaces } from "./lib/operations.mjs";
+import { sendPath } from "./lib/raw.mjs";
 
 let lw, owner, operations;
 const answered = new Map(); // operationId -> statuses
@@ -70,6 +71,15 @@ test("a list is paged through its Link headers to the end, newest first, without
     assert.deepEqual(seen, Array.from({ length: 23 }, (_, i) => `page ${22 - i}`), `limit ${limit}`);
     assert.equal(pages, Math.ceil(23 / limit), `limit ${limit}`);
   }
+});
+
+test("what a client writes into its query can't end the link to the next page", async () => {
+  const name = 'a>; rel="x", <b';
+  for (let i = 0; i < 3; i++)
+    await newCredential(name);
+  const answer = await sendPath(lw, `/api/v1/credentials?limit=2&name=${name.replaceAll(" ", "%20")}`, { token: owner.token });
+  const [, next] = /^<([^<>" ]+)>; rel="next"$/.exec(answer.headers.link);
+  assert.deepEqual((await get(next)).json.map((credential) => credential.name), [name]);
 });
 
 test("a cursor of another list, tenant or filter, or a changed one, is refused or shows nothing foreign", async () => {

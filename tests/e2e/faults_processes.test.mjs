@@ -135,7 +135,9 @@ test("while a pool is away the answer is 503 and says when to come again; afterw
     await load.progress(100);
   }
   const failures = await endLoad(load);
-  assert.ok(failures.every(({ status, code }) => status === 503 && code === "NOT_READY"), JSON.stringify(failures.slice(0, 5)));
+  // A read that nginx wrote into a kept connection of the front, the moment that it was closed, got as far as the pool.
+  assert.ok(failures.every(({ what, status, code }) => status === 503 &&
+    (code === "NOT_READY" || (what === "read" && code === "OUTCOME_UNKNOWN"))), JSON.stringify(failures.slice(0, 5)));
   assert.deepEqual(await ledger.compare(lw, tenant.token), []);
 });
 
@@ -148,9 +150,9 @@ test("no request fails when the pools are started again on sockets that stay ope
     await load.progress(50);
     for (let i = 0; i < RESTARTS; i++)
       for (const pool of POOLS) {
-const t0=Date.now();        await endProcess(await lw.pid(pool)); console.log(pool, "ended", Date.now()-t0);
-        await eventually(`${pool} runs again`, () => lw.pid(pool), 60);console.log(pool, "again", Date.now()-t0);
-        await load.progress(50);console.log(pool, "progress", Date.now()-t0);
+        await endProcess(await lw.pid(pool));
+        await eventually(`${pool} runs again`, () => lw.pid(pool), 60);
+        await load.progress(50);
       }
     assert.deepEqual(await endLoad(load), []);
     assert.deepEqual(await ledger.compare(lw, tenant.token), []);

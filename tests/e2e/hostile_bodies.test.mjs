@@ -142,7 +142,7 @@ test("every query parameter in a wrong, unknown, repeated or undecodable form is
 test("names in a path that can't be names are as absent as any other", async () => {
   const inPath = operations.filter((operation) => operation.path.includes("{"));
   const values = ["x", "cred-", "cred-0000000000000000000000000", "cred-8zzzzzzzzzzzzzzzzzzzzzzzzz", "CRED-00000000000000000000000000",
-    "0", "-1", "9999999999999999999", "null", "undefined", "a".repeat(3000), "'or'1'='1", "*", "ten-00000000000000000000000000", "$ne",
+    "0", "-1", "9999999999999999999", "null", "undefined", "a".repeat(3000), "'or'1'='1", "*", "ten-00000000000000000000000000", "cred-00000000000000000000000000", "ses-00000000000000000000000000", "$ne",
     "A"];
   for (const operation of inPath) {
     const body = operation.body ? JSON.stringify(operation.body) : undefined;

@@ -144,6 +144,19 @@ test("no operation is left out: the build's list and the places agree", () => {
   operations = operationsWithPlaces(lw);
 });
 
+test("what opens secrets, makes tokens, names people or tells who did what needs the rights that were promised", () => {
+  const rights = (name) => `${operations[name].role}, ${operations[name].scope}`;
+  for (const name of ["token_list", "token_create", "token_delete", "member_add", "member_update", "member_remove",
+    "invitation_list", "invitation_create", "invitation_update", "invitation_delete"])
+    assert.equal(rights(name), "admin, admin", name);
+  for (const name of ["credential_create", "credential_update", "credential_delete", "version_restore", "key_set", "key_delete"])
+    assert.equal(rights(name), "member, credentials:write", name);
+  for (const name of ["audit_list", "audit_summary"])
+    assert.equal(rights(name), "admin, audit:read", name);
+  assert.equal(rights("credential_reveal"), "admin, credentials:use");
+  assert.equal(rights("password_change"), "viewer, none");
+});
+
 for (const [name, [place]] of Object.entries(PLACES)) {
   if (place === PUBLIC)
     continue;

@@ -57,6 +57,13 @@ test("a person whom the operator makes can sign in, and no longer once disabled"
   assert.equal((await lw.api("GET", "/api/v1/auth/me", { token })).status, 401);
   await lw.login("made@example.test", made[0]?.password ?? made.password);
   refused(/can't be registered/, "user", "create", "--email", "made@example.test");
+  const { password } = ctl("user", "password", "made@example.test");
+  const { access_token: second } = await lw.login("made@example.test", password);
+  const id = ctl("tenant", "create", "--email", "made@example.test", "--name", "Made again").id;
+  const { memberships } = (await lw.api("GET", "/api/v1/auth/me", { token: second })).json;
+  assert.deepEqual(memberships.find(({ tenant_id: each }) => each === id), { tenant_id: id, tenant_name: "Made again", role: "owner" });
+  const rows = lw.sql("SELECT action, JSON_VALUE(details, '$.operator') FROM audit WHERE action IN ('user.password', 'tenant.create')");
+  assert.ok(rows.length >= 2 && rows.every(([, operator]) => operator !== "NULL"), JSON.stringify(rows));
 });
 
 test("an API token that the operator makes works, and no longer once revoked", async () => {
@@ -191,6 +198,7 @@ test("every kind of tampering with the audit trail is found, and its row is name
 test("the configuration that is printed can be read again", () => {
   const { stdout } = lw.latchctl("config");
   fs.writeFileSync(lw.at("printed.conf"), stdout);
+  assert.equal(ctl("config")["server.public_url"], lw.url);
   const again = lw.latchctl("config", "--config", lw.at("printed.conf"));
   assert.equal(again.status, 0, again.stderr);
   assert.equal(again.stdout, stdout);

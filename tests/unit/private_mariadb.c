@@ -128,7 +128,7 @@ bool private_mariadb_start(struct private_mariadb *server)
 	snprintf(socket, sizeof(socket), "--socket=%s", server->socket);
 	wait_for(start(server, server_account(),
 		       (const char *const[]){ "mariadb-install-db", "--no-defaults", data,
-					      "--skip-test-db",
+					      "--skip-test-db", "--force",
 					      "--auth-root-authentication-method=normal", NULL }),
 		 "mariadb-install-db");
 	server->pid = start(

@@ -57,6 +57,7 @@ static void a_bad_parameter_is_named_with_its_code(void **state)
 		{ "active=1", "query.active WRONG_TYPE" },
 		{ "active=TRUE", "query.active WRONG_TYPE" },
 		{ "owner=" THING, "query.owner BAD_FORMAT" },
+		{ "owner=usr-00000000000000000000000000", "query.owner BAD_FORMAT" },
 		{ "tenant_id=x", "query.tenant_id UNKNOWN_FIELD" },
 		{ "Limit=1", "query.Limit UNKNOWN_FIELD" },
 		{ "limit=1&limit=1", "query.limit DUPLICATE" },

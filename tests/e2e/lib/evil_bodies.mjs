@@ -33,6 +33,9 @@ function* wrongTexts(schema) {
     yield ["is too long", "a".repeat(schema.maxLength + 1)], yield ["is far too long", "é".repeat(100000)];
   if (schema.enum)
     yield ["is not allowed", "no-such-word"], yield ["is in upper case", schema.enum[0].toUpperCase()];
+  const [, prefix] = /^\^([a-z]+-)/.exec(schema.pattern ?? "") ?? [];
+  if (prefix)
+    yield ["is all zero, as the system's own", prefix + "0".repeat(26)], yield ["is another kind of id", `x${prefix}01jd${"0".repeat(22)}`];
   if (schema.pattern)
     yield ["doesn't fit", "!"], yield ["has a line behind it", `${schema.pattern.includes("ten-") ? "ten-01jd0000000000000000000000" : "a"}\n`];
   if (schema.format)

@@ -68,11 +68,13 @@ export class Ledger {
 
   /** The same for everything that the tenant has now, opened one by one. */
   async compare(lw, token) {
-    const found = [];
-    for (const { id, name } of await listAll(lw, token)) {
-      const answer = await lw.api("POST", `/api/v1/credentials/${id}/reveal`, { token });
+    const all = await listAll(lw, token), found = [];
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+    await Promise.all(all.map(async ({ id, name }) => {
+      const answer = await lw.api("POST", `/api/v1/credentials/${id}/reveal`, { token, agent });
       found.push({ id, name, value: answer.status === 200 ? answer.json.data.api_key : `(${answer.status} ${answer.text})` });
-    }
+    }));
+    agent.destroy();
     return this.differences(found);
   }
 }
@@ -112,7 +114,7 @@ export class Load {
 
   async stop() {
     this.running = false;
-    await Promise.all(this.all);
+    await Promise.all(this.all ?? []);
   }
 
   /** Resolves when `n` more requests have succeeded. */

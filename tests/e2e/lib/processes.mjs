@@ -121,8 +121,7 @@ export async function startHeldPool(lw, pool) {
     log: holder.log,
     async stop() {
       const pid = await lw.pid(pool);
-      holder.child.kill("SIGTERM");
-      await holder.ended;
+      await endProcess(holder.child.pid);
       await endProcess(pid);
     },
   };

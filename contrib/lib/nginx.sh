@@ -21,7 +21,7 @@ template_render() { # template, output, NAME=value...
 nginx_listen_lines() { # address, port, extra words
 	local address=$1 port=$2 extra=$3
 	printf 'listen %s:%s ssl http2%s;' "$address" "$port" "$extra"
-	if [[ -s /proc/net/if_inet6 ]]; then
+	if grep -qs '^0\{31\}1 ' /proc/net/if_inet6; then
 		case $address in
 		127.0.0.1) printf '\n\tlisten [::1]:%s ssl http2%s;' "$port" "$extra" ;;
 		0.0.0.0) printf '\n\tlisten [::]:%s ssl http2%s;' "$port" "$extra" ;;

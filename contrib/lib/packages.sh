@@ -72,9 +72,9 @@ packages_install() { # what, package...
 packages_apt() {
 	local options=(-y --no-install-recommends --no-remove -o Dpkg::Use-Pty=0 -qq) words
 	export DEBIAN_FRONTEND=noninteractive
+	# Without the latest lists yesterday's packages would be installed; without a network they must do.
+	apt-get update -qq > /dev/null 2>&1 || say "The lists of packages could not be brought up to date."
 	words=$(apt-get install "${options[@]}" "$@" 2>&1) && return 0
-	# Perhaps the lists of packages are missing or old.
-	words=$(apt-get update -qq 2>&1 && apt-get install "${options[@]}" "$@" 2>&1) && return 0
 	tail -n 20 <<< "$words" >&2
 	return 1
 }

@@ -76,3 +76,10 @@ FOR UPDATE;
 -- :in invitation_id:id
 UPDATE v_invitation SET accepted_at = :now
 WHERE tenant_id = :tenant AND invitation_id = :invitation_id AND accepted_at IS NULL;
+
+-- :name invitation_expire
+-- :exec
+-- :pools worker
+-- :global the rows of all tenants grow old
+-- :in before:time limit:int
+DELETE FROM invitation WHERE expires_at < :before ORDER BY expires_at LIMIT :limit;

@@ -5,10 +5,7 @@
 /* ASCII only, whatever the locale is. */
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-static bool is_hex(char c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+static bool is_hex(char c) { return str_hex_digit(c) >= 0; }
 static bool is_one_of(char c, const char *set) { return c != '\0' && strchr(set, c); }
 
 static bool all_atom(struct str part)

@@ -47,9 +47,8 @@ struct route {
 	bool body_required;
 	size_t body_max;  /* bytes; without a body enough to tell the client that none is taken */
 	bool transaction; /* the handler runs between BEGIN and COMMIT */
-	bool answers_secret; /* no-store, and never kept for an idempotency replay in the clear */
-	bool keeps_answer;   /* for an Idempotency-Key; false: a request that comes again is done again */
-	bool any_query;      /* query parameters that aren't declared are the handler's business */
+	bool keeps_answer; /* for an Idempotency-Key; false: a request that comes again is done again */
+	bool any_query;    /* query parameters that aren't declared are the handler's business */
 	/* Calls the handler of the same name with what route_read made. */
 	enum err (*run)(struct ctx *cx, const void *in, struct reply *reply);
 	/* What route_read needs: the size of the input struct and where each part goes. */

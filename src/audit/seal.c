@@ -79,6 +79,26 @@ static enum err seal_locked(struct db *db, struct batch *batch, int64_t now_ms, 
 	return OK;
 }
 
+struct str audit_head_text(const struct audit_head *head, char text[AUDIT_HEAD_TEXT_MAX])
+{
+	struct str position = str_of_int(head->position, text);
+
+	memmove(text, position.p, position.n);
+	text[position.n] = ':';
+	hex_encode_to((struct str){ (const char *)head->hash, sizeof(head->hash) }, text + position.n + 1);
+	return str_of(text);
+}
+
+bool audit_head_parse(struct str text, struct audit_head *ret_head)
+{
+	uint64_t position;
+
+	if (!str_to_u64(str_cut(&text, ':'), &position) || position > INT64_MAX || str_absent(text))
+		return false;
+	ret_head->position = (int64_t)position;
+	return hex_decode_to(text, ret_head->hash, sizeof(ret_head->hash));
+}
+
 enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation, int64_t now_ms,
 		    int64_t *ret_sealed, struct audit_head *ret_head)
 {

@@ -13,6 +13,8 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "base/str.h"
+#include "crypt/encode.h"
 #include "crypt/hash.h"
 #include "store/db.h"
 
@@ -21,6 +23,12 @@ struct audit_head {
 	int64_t position;
 	uint8_t hash[SHA256_BYTES];
 };
+
+/* "17:9f86d0…", as the operator keeps it elsewhere: the position in decimal, a colon, the hash in hex. */
+enum { AUDIT_HEAD_TEXT_MAX = STR_INT_MAX + 1 + HEX_CHARS(SHA256_BYTES) + 1 };
+struct str audit_head_text(const struct audit_head *head, char text[AUDIT_HEAD_TEXT_MAX]);
+/* False for any other text. */
+bool audit_head_parse(struct str text, struct audit_head *ret_head) MUST_CHECK;
 
 /* Gives the key that sealed rows of that generation (vault_system_key). */
 typedef enum err (*audit_key_of)(void *arg, uint32_t generation, struct secret *ret_key);

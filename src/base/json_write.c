@@ -73,17 +73,10 @@ void jw_add_text(struct json_writer *w, struct str s)
 
 void jw_add_int(struct json_writer *w, int64_t number)
 {
-	char digits[24];
-	size_t at = sizeof(digits);
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char digits[STR_INT_MAX];
 
-	do
-		digits[--at] = (char)('0' + rest % 10);
-	while ((rest /= 10) != 0);
-	if (number < 0)
-		digits[--at] = '-';
 	comma(w);
-	buf_add(w->out, digits + at, sizeof(digits) - at);
+	buf_add_str(w->out, str_of_int(number, digits));
 }
 
 void jw_add_bool(struct json_writer *w, bool flag)
@@ -193,13 +186,14 @@ static void escape_ascii(struct buf *out, unsigned char c)
 {
 	static const char SHORT[256] = { ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
 					 ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't' };
-	static const char HEX[] = "0123456789abcdef";
-	char long_form[6] = { '\\', 'u', '0', '0', HEX[c >> 4], HEX[c & 15] };
+	char long_form[6];
 
-	if (SHORT[c])
+	if (SHORT[c]) {
 		buf_add(out, (const char[2]){ '\\', SHORT[c] }, 2);
-	else
-		buf_add(out, long_form, sizeof(long_form));
+		return;
+	}
+	str_escape_unit(c, long_form);
+	buf_add(out, long_form, sizeof(long_form));
 }
 
 /* The high bit of each byte of `word` that is zero is set; other bits may be, above the first. */

@@ -47,16 +47,10 @@ static void put(struct line *line, const char *p, size_t n)
 
 static void put_int(struct line *line, int64_t number)
 {
-	char digits[24];
-	size_t at = sizeof(digits);
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char digits[STR_INT_MAX];
+	struct str text = str_of_int(number, digits);
 
-	do
-		digits[--at] = (char)('0' + rest % 10);
-	while ((rest /= 10) != 0);
-	if (number < 0)
-		digits[--at] = '-';
-	put(line, digits + at, sizeof(digits) - at);
+	put(line, text.p, text.n);
 }
 
 /* The code point of a valid sequence. */
@@ -83,7 +77,6 @@ static bool must_hide(uint32_t point)
 /* Writes the character at `at` into `out`, returns its size there; `ret_step` bytes were read. */
 static size_t escape(struct str s, size_t at, char out[8], size_t *ret_step)
 {
-	static const char HEX[] = "0123456789abcdef";
 	size_t step = str_utf8_step(s, at);
 	uint32_t point = step ? point_of(s.p + at, step) : 0xfffd;
 
@@ -97,9 +90,7 @@ static size_t escape(struct str s, size_t at, char out[8], size_t *ret_step)
 		memcpy(out, s.p + at, step);
 		return step;
 	}
-	memcpy(out, "\\u", 2);
-	for (int i = 0; i < 4; i++)
-		out[2 + i] = HEX[point >> (12 - 4 * i) & 15];
+	str_escape_unit((uint16_t)point, out); /* what is hidden is below U+10000 */
 	return 6;
 }
 

@@ -107,6 +107,37 @@ bool str_to_u64(struct str s, uint64_t *ret_value)
 	return true;
 }
 
+struct str str_of_int(int64_t number, char text[STR_INT_MAX])
+{
+	size_t at = STR_INT_MAX;
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	do
+		text[--at] = (char)('0' + rest % 10);
+	while ((rest /= 10) != 0);
+	if (number < 0)
+		text[--at] = '-';
+	return (struct str){ text + at, STR_INT_MAX - at };
+}
+
+int str_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+void str_escape_unit(uint16_t unit, char ret_text[6])
+{
+	static const char HEX[] = "0123456789abcdef";
+
+	memcpy(ret_text, "\\u", 2);
+	for (int i = 0; i < 4; i++)
+		ret_text[2 + i] = HEX[unit >> (12 - 4 * i) & 15];
+}
+
 /*
  * RFC 3629, section 4: the second byte's range depends on the first one; that
  * is what keeps out long forms (E0, F0), surrogates (ED) and what lies past U+10FFFF (F4).

@@ -21,6 +21,7 @@ struct str {
 /* A literal as text: STR("GET"). */
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
 #define STR_NONE ((struct str){ NULL, 0 })
+enum { STR_INT_MAX = 20 }; /* a sign and 19 digits */
 /* For printf's "%.*s": printf("%.*s", STR_ARG(s)). */
 #define STR_ARG(s) (int)(s).n, ((s).p ? (s).p : "")
 
@@ -45,6 +46,12 @@ struct str str_cut(struct str *rest, char c);
 struct str str_trim(struct str s);
 /* A decimal without sign or spaces that fits; false otherwise. */
 bool str_to_u64(struct str s, uint64_t *ret_value) MUST_CHECK;
+/* The number in decimal; the text is in the caller's array, without a NUL. */
+struct str str_of_int(int64_t number, char text[STR_INT_MAX]);
+/* The value of a hex digit in either case; -1 for another character. */
+int str_hex_digit(char c);
+/* JSON's long form of a UTF-16 unit, "\u001b", into six characters (RFC 8259, section 7). */
+void str_escape_unit(uint16_t unit, char ret_text[6]);
 /* Valid UTF-8 (RFC 3629: shortest form, no surrogates, at most U+10FFFF). */
 bool str_is_utf8(struct str s);
 /* Bytes of the UTF-8 character that starts at `at` (at <= s.n); 0 at the end and for what isn't UTF-8. */

@@ -1,16 +1,5 @@
 #include "core/query.h"
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The length of the decoded text in `p`, which has room for raw.n bytes; false for a broken escape. */
 static bool unescape(struct str raw, char *p, size_t *ret_n)
 {
@@ -19,8 +8,8 @@ static bool unescape(struct str raw, char *p, size_t *ret_n)
 	for (size_t i = 0; i < raw.n; i++) {
 		char c = raw.p[i] == '+' ? ' ' : raw.p[i];
 		if (c == '%') {
-			int high = raw.n - i > 2 ? hex_value(raw.p[i + 1]) : -1;
-			int low = raw.n - i > 2 ? hex_value(raw.p[i + 2]) : -1;
+			int high = raw.n - i > 2 ? str_hex_digit(raw.p[i + 1]) : -1;
+			int low = raw.n - i > 2 ? str_hex_digit(raw.p[i + 2]) : -1;
 			if (high < 0 || low < 0)
 				return false;
 			c = (char)(high << 4 | low);

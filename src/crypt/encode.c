@@ -175,20 +175,11 @@ static size_t hex_write(struct str bytes, char *text)
 	return HEX_CHARS(bytes.n);
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool hex_read(struct str text, uint8_t *bytes)
 {
 	for (size_t i = 0; i + 1 < text.n; i += 2) {
-		int high = hex_value(text.p[i]);
-		int low = hex_value(text.p[i + 1]);
+		int high = str_hex_digit(text.p[i]);
+		int low = str_hex_digit(text.p[i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;

@@ -113,14 +113,8 @@ static struct str param(const struct decoder *decoder, const char *name)
 	return str_of(FCGX_GetParam(name, decoder->params));
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+/* nginx writes lower case; a text with upper case isn't its. */
+static int id_digit(char c) { return c >= 'A' && c <= 'F' ? -1 : str_hex_digit(c); }
 
 /* nginx's $request_id: 128 random bits as 32 digits. */
 static bool read_request_id(struct str s, struct id *ret_id)
@@ -128,7 +122,7 @@ static bool read_request_id(struct str s, struct id *ret_id)
 	if (s.n != 2 * sizeof(ret_id->b))
 		return false;
 	for (size_t i = 0; i < sizeof(ret_id->b); i++) {
-		int high = hex_digit(s.p[2 * i]), low = hex_digit(s.p[2 * i + 1]);
+		int high = id_digit(s.p[2 * i]), low = id_digit(s.p[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;

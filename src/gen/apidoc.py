@@ -19,8 +19,8 @@ MEMBERS = {  # what each object of the document may hold, besides x- members
     "operation": "operationId summary description tags parameters requestBody responses deprecated externalDocs security",
     "parameter": "name in required description schema example examples deprecated",
     "body": "description required content", "media": "schema example examples"}
-VENDOR = {"x-pool", "x-auth", "x-scope", "x-role", "x-rate", "x-audit", "x-body-limit", "x-answers-secret",
-          "x-transaction", "x-raw-body", "x-any-query", "x-keeps-answer"}
+VENDOR = {"x-pool", "x-auth", "x-scope", "x-role", "x-rate", "x-audit", "x-body-limit", "x-transaction",
+          "x-raw-body", "x-any-query", "x-keeps-answer"}
 BODY_MAX = 1 << 20
 PARAMS_MAX, QUERY_MAX = 8, 64  # ROUTE_PARAMS_MAX, and the bits in which read.c notes what it has seen
 
@@ -69,7 +69,6 @@ class Operation:
     body_required: bool = False
     body_max: int = 4096
     transaction: bool = False
-    answers_secret: bool = False
     keeps_answer: bool = True
     any_query: bool = False
     schema: Schema = None
@@ -257,7 +256,6 @@ class Reader:
         if op.auth != ("optional" if {} in security and len(security) > 1 else "user" if security else "none"):
             self.problems.add(node.lines.get("security", node.line), "`security` and x-auth disagree: user needs schemes, "
                               "none an empty list, optional schemes and {}")
-        op.answers_secret = self.get(node, "x-answers-secret", bool, False)
         op.keeps_answer = self.get(node, "x-keeps-answer", bool, True)
         op.transaction = self.get(node, "x-transaction", bool, op.method != "GET")
         op.any_query = self.get(node, "x-any-query", bool, False)

@@ -1,17 +1,16 @@
 #include "main/chores.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "api/idempotency.h"
 #include "audit/seal.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "crypt/encode.h"
 #include "identity/jwks.h"
 #include "identity/throttle.h"
 #include "jobs/loop.h"
 #include "net/http.h"
 #include "store/sql_idempotency.h"
+#include "store/sql_invitation.h"
 #include "store/sql_link.h"
 #include "store/sql_mail.h"
 #include "store/sql_session.h"
@@ -39,12 +38,11 @@ const size_t CHORE_COUNT = ARRAY_SIZE(CHORES);
 static void note_head(const struct audit_head *head, int64_t now_ms)
 {
 	static int64_t noted_position, noted_at;
-	char hash[2 * sizeof(head->hash) + 1];
+	char hash[HEX_CHARS(sizeof(head->hash)) + 1];
 
 	if (head->position == noted_position || now_ms - noted_at < HEAD_EVERY_MS)
 		return;
-	for (size_t i = 0; i < sizeof(head->hash); i++)
-		snprintf(hash + 2 * i, 3, "%02x", head->hash[i]);
+	hex_encode_to((struct str){ (const char *)head->hash, sizeof(head->hash) }, hash);
 	log_write(LOG_INFO, "head of the audit chain",
 		  LOG_FIELDS(log_int("position", head->position), log_text("hash", hash)));
 	noted_position = head->position;
@@ -155,6 +153,7 @@ EXPIRE(idempotency)
 EXPIRE(refresh)
 EXPIRE(session)
 EXPIRE(link)
+EXPIRE(invitation)
 EXPIRE(throttle)
 
 static enum err expire_mail(struct db *db, int64_t before_ms, int64_t *ret_rows)
@@ -184,6 +183,7 @@ enum err chore_expire(struct ctx *cx)
 		/* The addresses that an owner signed in from count for so long. */
 		{ expire_session, THROTTLE_KNOWN_MS },
 		{ expire_link, DAY_MS },
+		{ expire_invitation, 30 * DAY_MS },
 		{ expire_throttle, DAY_MS },
 		{ expire_mail, 30 * DAY_MS },
 	};

@@ -59,7 +59,8 @@ enum err ctl_act_as(struct ctl *ctl) MUST_CHECK;
 /* The secret in the file that an option names. */
 enum err ctl_secret(struct ctl *ctl, const char *option, struct secret *ret_secret) MUST_CHECK;
 /* Runs fn in a transaction with one audit row of that action, and again when the database asks for it. */
-enum err ctl_change(struct ctl *ctl, enum audit_action action, enum err (*fn)(struct ctl *ctl)) MUST_CHECK;
+typedef enum err (*ctl_change_fn)(struct ctl *ctl, void *arg);
+enum err ctl_change(struct ctl *ctl, enum audit_action action, ctl_change_fn fn, void *arg) MUST_CHECK;
 
 /* --- how it speaks ----------------------------------------------------------- */
 /* Says why on stderr, and returns the error. */
@@ -89,5 +90,18 @@ void ctl_object_begin(struct ctl_list *list, const struct ctl *ctl, const char *
 /* As many values as columns; absent ones are null, or "-". */
 void ctl_list_row(struct ctl_list *list, const struct str *values);
 void ctl_list_end(struct ctl_list *list);
+
+/* What a list shows that is read in pages of CTL_PAGE rows. */
+struct ctl_pages {
+	const char *what; /* for errors: "accounts" */
+	const char *const *columns;
+	size_t count;
+	struct id start; /* what the first page begins behind */
+	enum err (*page)(struct db *db, const struct id *behind);
+	/* Reads and prints a row of the page; ERR_END when that was all. The next page begins behind ret_id. */
+	enum err (*row)(struct ctl_list *list, struct id *ret_id);
+};
+/* The whole list, from begin to end; says why when it fails. */
+enum err ctl_list_pages(const struct ctl *ctl, const struct ctl_pages *pages) MUST_CHECK;
 
 #endif

@@ -1,45 +1,20 @@
 /* latchctl audit seal and verify. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "audit/seal.h"
-#include "crypt/encode.h"
 #include "main/ctl.h"
 #include "vault/tenant_key.h"
-
-enum { HEAD_MAX = 96 };
-
-/* "17:9f86d0…": what the operator keeps elsewhere. */
-static struct str head_text(const struct audit_head *head, char text[HEAD_MAX])
-{
-	int n = snprintf(text, HEAD_MAX, "%" PRId64 ":", head->position);
-
-	for (size_t i = 0; i < sizeof head->hash; i++)
-		n += snprintf(text + n, HEAD_MAX - (size_t)n, "%02x", head->hash[i]);
-	return (struct str){ text, (size_t)n };
-}
-
-static bool head_parse(const char *text, struct audit_head *ret_head)
-{
-	struct str rest = str_of(text);
-	uint64_t position;
-
-	if (!str_to_u64(str_cut(&rest, ':'), &position) || position > INT64_MAX || str_absent(rest))
-		return false;
-	ret_head->position = (int64_t)position;
-	return hex_decode_to(rest, ret_head->hash, sizeof ret_head->hash);
-}
 
 static void print_head(const struct ctl *ctl, int64_t sealed, const struct audit_head *head)
 {
 	static const char *const COLUMNS[] = { "sealed", "head" };
-	char count[24], text[HEAD_MAX];
+	char count[24], text[AUDIT_HEAD_TEXT_MAX];
 	struct ctl_list list;
 
 	snprintf(count, sizeof count, "%" PRId64, sealed);
 	ctl_object_begin(&list, ctl, COLUMNS, ARRAY_SIZE(COLUMNS));
-	ctl_list_row(&list, (const struct str[]){ str_of(count), head_text(head, text) });
+	ctl_list_row(&list, (const struct str[]){ str_of(count), audit_head_text(head, text) });
 	ctl_list_end(&list);
 }
 
@@ -69,7 +44,7 @@ static void show_progress(void *arg, int64_t checked) { ctl_progress(arg, checke
 static void print_verdict(const struct ctl *ctl, const struct audit_verdict *verdict)
 {
 	static const char *const COLUMNS[] = { "verdict", "position", "row", "checked", "unsealed", "head" };
-	char position[24], seq[24], checked[24], unsealed[24], head[HEAD_MAX];
+	char position[24], seq[24], checked[24], unsealed[24], head[AUDIT_HEAD_TEXT_MAX];
 	struct ctl_list list;
 
 	snprintf(position, sizeof position, "%" PRId64, verdict->position);
@@ -80,7 +55,7 @@ static void print_verdict(const struct ctl *ctl, const struct audit_verdict *ver
 	ctl_list_row(&list, (const struct str[]){
 				    str_of(audit_fault_text(verdict->fault)), str_of(position),
 				    verdict->seq ? str_of(seq) : STR_NONE, str_of(checked), str_of(unsealed),
-				    head_text(&verdict->head, head) });
+				    audit_head_text(&verdict->head, head) });
 	ctl_list_end(&list);
 }
 
@@ -90,7 +65,7 @@ enum err ctl_audit_verify(struct ctl *ctl)
 	struct audit_verdict verdict;
 	struct audit_head noted;
 
-	if (noted_text && !head_parse(noted_text, &noted))
+	if (noted_text && !audit_head_parse(str_of(noted_text), &noted))
 		return ctl_fail(ERR_BAD_INPUT, "%s is no head: a position, a colon, 64 hex digits", noted_text);
 	TRY(ctl_open(ctl, ACCOUNT_CTL, CTL_VAULT_KEYS));
 	TRY(ctl_say(audit_verify(ctl->cx.db, key_of, ctl, noted_text ? &noted : NULL, show_progress, &verdict),

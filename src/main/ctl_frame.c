@@ -156,13 +156,9 @@ enum err ctl_secret(struct ctl *ctl, const char *option, struct secret *ret_secr
 struct change {
 	struct ctl *ctl;
 	enum audit_action action;
-	enum err (*fn)(struct ctl *ctl);
+	ctl_change_fn fn;
+	void *arg;
 };
-
-struct str ctl_time(struct opt_int ms, char text[TIME_TEXT_MAX])
-{
-	return ms.set ? time_format(ms.v, text) : STR_NONE;
-}
 
 /* Which of the system's users does it: the operator has no account of ours. */
 static struct str operator_name(struct ctx *cx)
@@ -181,16 +177,21 @@ static enum err run_change(struct db *db, void *arg)
 	(void)db;
 	cx->audit = (struct audit_note){ 0 };
 	ctx_audit_detail(cx, "operator", operator_name(cx));
-	TRY(change->fn(change->ctl));
+	TRY(change->fn(change->ctl, change->arg));
 	return audit_write(cx, change->action, OK);
 }
 
-enum err ctl_change(struct ctl *ctl, enum audit_action action, enum err (*fn)(struct ctl *ctl))
+enum err ctl_change(struct ctl *ctl, enum audit_action action, ctl_change_fn fn, void *arg)
 {
-	return db_run(ctl->cx.db, run_change, &(struct change){ ctl, action, fn });
+	return db_run(ctl->cx.db, run_change, &(struct change){ ctl, action, fn, arg });
 }
 
 /* --- lists ------------------------------------------------------------------- */
+
+struct str ctl_time(struct opt_int ms, char text[TIME_TEXT_MAX])
+{
+	return ms.set ? time_format(ms.v, text) : STR_NONE;
+}
 
 static bool as_json(const struct ctl_list *list) { return ctl_option(list->ctl, "json") != NULL; }
 
@@ -272,4 +273,23 @@ void ctl_list_end(struct ctl_list *list)
 {
 	if (as_json(list))
 		puts(list->single ? "" : "]");
+}
+
+enum err ctl_list_pages(const struct ctl *ctl, const struct ctl_pages *pages)
+{
+	struct id behind = pages->start;
+	struct ctl_list list;
+	size_t before;
+	enum err e;
+
+	ctl_list_begin(&list, ctl, pages->columns, pages->count);
+	do {
+		before = list.rows;
+		TRY(ctl_say(pages->page(ctl->cx.db, &behind), pages->what));
+		do
+			e = pages->row(&list, &behind);
+		while (e == OK);
+	} while (e == ERR_END && list.rows - before == CTL_PAGE);
+	ctl_list_end(&list);
+	return e == ERR_END ? OK : ctl_say(e, pages->what);
 }

@@ -64,11 +64,11 @@ static enum err make_current(const struct set *set, const char *id)
 	return e == OK ? OK : ctl_fail(e, "%s", why);
 }
 
-static enum err write_row(struct ctl *ctl) { (void)ctl; return OK; }
+static enum err write_row(struct ctl *ctl, void *arg) { (void)ctl, (void)arg; return OK; }
 
 static enum err note_key(struct ctl *ctl, enum audit_action action)
 {
-	return ctl_say(ctl_change(ctl, action, write_row), "the audit row");
+	return ctl_say(ctl_change(ctl, action, write_row, NULL), "the audit row");
 }
 
 static enum err set_is_empty(struct ctl *ctl, const struct set *set)

@@ -180,10 +180,11 @@ static enum err check_keys(const struct program *program)
 	return e;
 }
 
-/* The old configuration is left allocated: options of the running generation point into it. */
+/* Workers of the old generation have a copy of the old configuration, since their fork. */
 static enum err reload(void *arg)
 {
 	struct program *program = arg, next = *program;
+	struct config *old = program->config;
 	enum err e;
 
 	TRY(start_config(program->config_path, &next.config));
@@ -193,7 +194,8 @@ static enum err reload(void *arg)
 		return e;
 	}
 	program->config = next.config;
-	set_options(program);
+	set_options(program); /* from here on nothing points into the old one */
+	config_free(old);
 	return OK;
 }
 
@@ -280,8 +282,8 @@ int main(int argc, char **argv)
 	}
 	if (!has_pool || optind != argc)
 		return usage(stderr);
-	if (start_process(program.pool == ROUTE_FRONT ? "latchd front" : "latchd vault") != OK ||
-	    start_config(program.config_path, &program.config) != OK || run_pool(&program) != OK)
-		return EXIT_FAILURE;
-	return EXIT_SUCCESS;
+	bool ran = start_process(program.pool == ROUTE_FRONT ? "latchd front" : "latchd vault") == OK &&
+		   start_config(program.config_path, &program.config) == OK && run_pool(&program) == OK;
+	config_free(program.config);
+	return ran ? EXIT_SUCCESS : EXIT_FAILURE;
 }

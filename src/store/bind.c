@@ -152,6 +152,7 @@ static enum err fetch_again(struct live_statement *live, size_t column)
 	struct slot *slot = &live->out_slots[column];
 	MYSQL_BIND *bind = &live->out[column];
 	size_t capacity = slot->capacity;
+	unsigned long length = slot->length;
 	char *larger;
 
 	if (slot->length > STMT_VALUE_MAX)
@@ -169,7 +170,10 @@ static enum err fetch_again(struct live_statement *live, size_t column)
 	bind->buffer_length = capacity;
 	if (mysql_stmt_fetch_column(live->handle, bind, (unsigned)column, 0))
 		return ERR_INTERNAL;
-	return bind_out(live);
+	TRY(bind_out(live));
+	/* Connector/C before 3.3.20 counts down to nothing here. */
+	slot->length = length;
+	return OK;
 }
 
 static void put_number(const struct stmt_value *v, const struct slot *slot, void *member)

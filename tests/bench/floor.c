@@ -173,8 +173,8 @@ static void run_worker(int listen_fd, bool polling, char **database)
 {
 	static struct worker w;
 
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	signal(SIGTERM, SIG_DFL);
+	/* libfcgi takes SIGTERM for itself. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
 	w.listen_fd = listen_fd;
 	memset(w.answer, 'x', sizeof(w.answer));

@@ -73,7 +73,7 @@ test("no account has a right at large, or one to change the schema", () => {
 const BASE_TABLES = {
   front: "api_token issuer_tenant membership session tenant",
   vault: "api_token invitation issuer_tenant membership session tenant",
-  worker: "audit credential session tenant_key",
+  worker: "audit credential invitation session tenant_key",
   ctl: "audit membership session tenant tenant_key",
 };
 

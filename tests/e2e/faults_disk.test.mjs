@@ -72,8 +72,8 @@ test("the disk fills up under load: 503, no false success, reads go on, and it h
   for (let round = 0; round < ROUNDS; round++) {
     fill();
     assert.equal((await lw.api("GET", "/readyz")).status, 503, "readiness looks at the free space");
-    // The room that the tables have already got is soon used up. (Secrets that don't fit a page would, on a full disk,
-    // make MariaDB 10.11 end itself: what follows from that is faults_database's.)
+    // The room that the tables have already got is soon used up. (A secret that needs pages of its own makes MariaDB
+    // 10.11 end itself on a full disk; what happens when it dies is tested in faults_database.)
     const failed = load.failures.length;
     await eventually("writes are refused", async () => {
       const data = { api_key: crypto.randomBytes(2000).toString("base64") }, name = `large ${crypto.randomUUID()}`;

@@ -8,7 +8,7 @@ import { Ledger, Load, newValue } from "./lib/load.mjs";
 import { endProcess, replacePool, startHeldPool, startPool, workers } from "./lib/processes.mjs";
 
 const long = Boolean(process.env.LATCHWORK_LONG);
-const KILLS = long ? 100 : 10, RELOADS = long ? 50 : 5, RESTARTS = long ? 20 : 3;
+const KILLS = long ? 100 : 10, RELOADS = long ? 50 : 4, RESTARTS = long ? 20 : 3;
 const POOLS = ["front", "vault"];
 
 let lw, tenant, ledger;
@@ -83,24 +83,35 @@ test("a reload with a broken configuration leaves the old workers, says so, and 
     "passwords that aren't there": whole.replace(/_password_file = .*/g, `_password_file = ${lw.at("nowhere")}`),
   };
   const load = startLoad(t);
+  let killed = 0;
   try {
     for (const [words, text] of Object.entries(broken)) {
       fs.writeFileSync(lw.conf, text);
-      for (const pool of POOLS) {
+      await Promise.all(POOLS.map(async (pool) => {
         const pids = await workers(lw, pool), failed = lines(pool, "the reload failed; the old workers stay").length;
         process.kill(await lw.pid(pool), "SIGHUP");
         await eventually(`${pool} says that the reload failed: ${words}`,
           () => lines(pool, "the reload failed; the old workers stay").length > failed, 60);
-        await load.progress(10);
         await eventually(`${pool} has its old workers and no others: ${words}`,
           async () => (await workers(lw, pool)).join() === pids.join(), 60);
-      }
+        // One that is lost now is replaced, by what the old configuration says.
+        const unable = lines(pool, "a worker can't start").length;
+        process.kill(pids[0], "SIGKILL");
+        killed++;
+        await eventually(`${pool} is complete again: ${words}`, async () => {
+          const now = await workers(lw, pool);
+          return now.length === pids.length && !now.includes(pids[0]);
+        }, 60);
+        await load.progress(10);
+        assert.equal(lines(pool, "a worker can't start").length, unable, words);
+      }));
     }
   } finally {
     fs.writeFileSync(lw.conf, whole);
   }
   await Promise.all(POOLS.map(reload));
-  assert.deepEqual(await endLoad(load), []);
+  const failures = await endLoad(load);
+  assert.ok(failures.length <= killed && failures.every(({ code }) => code === "OUTCOME_UNKNOWN"), JSON.stringify(failures));
 });
 
 test("a second latchd on a socket is refused, and the first goes on", async (t) => {

@@ -87,10 +87,11 @@ test("a body under another name than application/json is refused", async () => {
 
 test("files in a form, and a compressed body, are refused", async () => {
   const form = '--x\r\nContent-Disposition: form-data; name="files[..][..]"; filename="../../../etc/cron.d/x"\r\n\r\nx\r\n--x--\r\n';
+  const bomb = zlib.gzipSync(Buffer.alloc(64 * MIB));
   await refuseAll(pairs(withBody, (operation) => [
     { words: "files", body: form, headers: { "Content-Type": "multipart/form-data; boundary=x" } },
     { words: "gzip", body: zlib.gzipSync(JSON.stringify(operation.body)), headers: { ...JSON_TYPE, "Content-Encoding": "gzip" } },
-    { words: "a bomb", body: zlib.gzipSync(Buffer.alloc(64 * MIB)), headers: { ...JSON_TYPE, "Content-Encoding": "gzip" } },
+    { words: "a bomb", body: bomb, headers: { ...JSON_TYPE, "Content-Encoding": "gzip" } },
   ]), () => ({ status: [400, 415] }));
 });
 
@@ -99,8 +100,9 @@ test("a body of 1 MiB and one byte is refused with 413, with a length and in chu
   await refuseAll(pairs(withBody, () => [
     { words: "with its length", body: large },
     { words: "chunked", body: large, headers: { ...JSON_TYPE, "Transfer-Encoding": "chunked" } },
-    { words: "a million members", body: `{${Array.from({ length: 1000000 }, (_, i) => `"${i}":0`).join()}}` },
   ]), () => ({ status: 413, code: "BODY_TOO_LARGE" }));
+  const millions = { words: "a million members", body: `{${Array.from({ length: 1000000 }, (_, i) => `"${i}":0`).join()}}` };
+  await refuseAll([[withBody[0], millions]], () => ({ status: 413, code: "BODY_TOO_LARGE" }));
 });
 
 test("a chunked body is judged as any other", async () => {

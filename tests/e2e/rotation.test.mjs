@@ -9,7 +9,7 @@ import { Ledger, Load, listAll, newValue } from "./lib/load.mjs";
 import { startLatchctl, workers } from "./lib/processes.mjs";
 
 const long = Boolean(process.env.LATCHWORK_LONG);
-const ROWS = long ? 5000 : 1200, KILLS = long ? 200 : 20, WORKER_KILLS = long ? 100 : 10;
+const ROWS = long ? 5000 : 1100, KILLS = long ? 200 : 20, WORKER_KILLS = long ? 100 : 10;
 
 let lw;
 const tenants = []; // {token, ledger, load}
@@ -27,6 +27,7 @@ before(async () => {
 });
 after(() => lw?.stop());
 
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const count = (sql) => Number(lw.sql(sql)[0][0]);
 
 /** As many rows as a rotation needs some time for: three of its batches and more. */
@@ -61,6 +62,16 @@ async function rotate(what, env) {
 async function finish(what) {
   const { status, words } = await rotate(what);
   assert.equal(status, 0, words);
+}
+
+/** Stops a worker for a moment wherever it is, and another: what a rotation overtakes then must hold all the same. */
+async function stutter(load) {
+  while (load.running) {
+    const pids = await workers(lw, "vault"), pid = pids[crypto.randomInt(pids.length)];
+    process.kill(pid, "SIGSTOP");
+    await pause(Math.random() * 600);
+    process.kill(pid, "SIGCONT");
+  }
 }
 
 /** Rows, keys and root keys that a finished rotation must not leave behind. */
@@ -123,6 +134,7 @@ test("a comparison with the ledger finds a lost write, an old value, a doubled a
 
 test("keys rotate under load, the rotation killed at random: no read fails, no row stays on an old key", async (t) => {
   startLoads(t);
+  const stuttering = Promise.all(tenants.map(({ load }) => stutter(load)));
   const kinds = { vault: 0, tenant: 0 };
   for (const what of Object.keys(kinds)) {
     const began = performance.now();
@@ -147,6 +159,7 @@ test("keys rotate under load, the rotation killed at random: no read fails, no r
   for (const { load } of tenants)
     await load.progress(50);
   assert.deepEqual(await stopLoads(), []);
+  await stuttering;
   await everythingReads();
 });
 

@@ -133,13 +133,15 @@ const ROWS = {
     "address = '192.0.2.9'"],
   refresh_token: ["(token_hash, session_id, created_at, expires_at) VALUES (@hash, @id, 1, @t)", "token_hash LIKE 'marked%'"],
   one_time_token: ["(token_hash, purpose, user_id, created_at, expires_at) VALUES (@hash, 'reset', @id, 1, @t)", "token_hash LIKE 'marked%'"],
+  invitation: ["(tenant_id, invitation_id, email, role, token_hash, invited_by, created_at, expires_at) VALUES (@id, @id, 'a@b', 'viewer', @hash, @id, 1, @t)",
+    "token_hash LIKE 'marked%'"],
   idempotency: ["(key_hash, request_hash, status, created_at) VALUES (@hash, @hash, 200, @t)", "key_hash LIKE 'marked%'"],
   login_throttle: ["(subject_hash, failures, window_started_at, blocked_until) VALUES (@hash, 1, @t, 1)", "subject_hash LIKE 'marked%'"],
   mail: ["(mail_id, kind, recipient, payload, created_at) VALUES (CONCAT(UNHEX(LPAD(HEX(@t), 12, '0')), LEFT(@id, 10)), 'reset', 'marked', '', @t)",
     "recipient = 'marked'"],
 };
 
-test("sessions, tokens, links, idempotency keys, counts of failed logins and mails don't pile up", async () => {
+test("sessions, tokens, links, invitations, idempotency keys, counts of failed logins and mails don't pile up", async () => {
   const marked = (table) => count(`SELECT COUNT(*) FROM ${table} WHERE ${ROWS[table][1]}`);
   const aged = { old: 31 * 86400000 + 1000, young: 60000 };
   for (const [table, [insert]] of Object.entries(ROWS)) {

@@ -1,100 +1,19 @@
 #include "identity_support.h"
 
-#include <unistd.h>
-
 #include "base/clock.h"
-#include "crypt/keyring.h"
 #include "identity/outbox.h"
-#include "store/migrate.h"
 #include "store/sql_mail.h"
 
-struct private_mariadb server;
-struct config config;
 int64_t now_ms;
 
-static char key_directory[64];
-
-enum { ARENA_BYTES = 8 << 20 };
-
-static const struct migrate_account ACCOUNTS[] = {
-	{ "front", "front", "localhost" },
-	{ "vault", "vault", "localhost" },
-	{ "worker", "worker", "localhost" },
-	{ "ctl", "ctl", "localhost" },
-};
-
 /* --- the server ---------------------------------------------------------- */
-static struct db *connect_as(const char *user)
-{
-	const struct db_options options = { .socket = server.socket,
-					    .user = user,
-					    .database = "latchwork" };
-	struct db *db;
-
-	assert_ok(db_new(&options, &db));
-	return db;
-}
-
-static void path_in(const char *variable, const char *name, char path[512])
-{
-	const char *directory = getenv(variable);
-
-	snprintf(path, 512, "%s/%s", directory ? directory : ".", name);
-}
-
-static void migrate(void)
-{
-	char migrations[512], views[512], grants[512];
-	const struct migrate_options options = { .directory = migrations,
-						 .views = views,
-						 .grants = grants,
-						 .accounts = ACCOUNTS,
-						 .account_count = ARRAY_SIZE(ACCOUNTS) };
-	struct migrate_result result;
-	struct db *db = connect_as("root");
-
-	path_in("top_srcdir", "sql/migrations", migrations);
-	path_in("top_srcdir", "sql/views.sql", views);
-	path_in("top_builddir", "sql/grants.sql", grants);
-	assert_ok(migrate_run(db, &options, &result));
-	db_free(db);
-}
-
-static void make_key(void)
-{
-	char id[KEYRING_ID_MAX + 1], why[KEYRING_WHY_MAX];
-
-	snprintf(key_directory, sizeof(key_directory), "/tmp/lw-test-keys-XXXXXX");
-	assert_non_null(mkdtemp(key_directory));
-	assert_ok(keyring_create(key_directory, NULL, 0400, why, id));
-	assert_ok(keyring_set_current(key_directory, str_of(id), why));
-}
-
 int start_identity(void **state)
 {
+	char key[KEYRING_ID_MAX + 1];
+
 	(void)state;
-	assert_ok(json_setup());
-	if (!private_mariadb_start(&server)) {
-		fprintf(stderr, "no mariadbd here: skipped\n");
-		exit(77);
-	}
-	private_mariadb_run(&server, NULL,
-			    "CREATE DATABASE latchwork CHARACTER SET utf8mb4;"
-			    "CREATE USER front@localhost; CREATE USER vault@localhost;"
-			    "CREATE USER worker@localhost; CREATE USER ctl@localhost;");
-	migrate();
-	make_key();
+	start_feature(key);
 	return 0;
-}
-
-int stop_identity(void **state)
-{
-	char command[128];
-
-	(void)state;
-	private_mariadb_stop(&server);
-	snprintf(command, sizeof(command), "rm -rf %s", key_directory);
-	return system(command);
 }
 
 int empty_identity(void **state)
@@ -142,14 +61,11 @@ void client_reload(struct client *client)
 struct client *client_open(const char *pool)
 {
 	struct client *client = calloc(1, sizeof(*client));
-	char why[KEYRING_WHY_MAX];
 
 	assert_non_null(client);
 	client->address = "192.0.2.1";
-	client->cx.arena = arena_new(ARENA_BYTES);
-	client->cx.db = connect_as(pool);
-	client->cx.config = &config;
-	assert_ok(keyring_open(key_directory, NULL, why, &client->cx.front_keys));
+	open_context(&client->cx, pool);
+	client->cx.front_keys = open_key_directory();
 	client_reload(client);
 	reply_init(&client->reply);
 	return client;
@@ -159,9 +75,7 @@ void client_close(struct client *client)
 {
 	reply_done(&client->reply);
 	identity_free(client->cx.identity);
-	keyring_free(client->cx.front_keys);
-	db_free(client->cx.db);
-	arena_free(client->cx.arena);
+	close_context(&client->cx);
 	free(client);
 }
 

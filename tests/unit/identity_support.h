@@ -1,39 +1,13 @@
-/*
- * A server with the real schema and grants, root keys on disk, and clients that call operations as
- * the pipeline does.
- */
+/* Clients that call operations as the pipeline does. */
 #ifndef LW_TESTS_IDENTITY_SUPPORT_H
 #define LW_TESTS_IDENTITY_SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/json_read.h"
-#include "core/ctx.h"
 #include "core/operations.h"
 #include "fcgi/decode.h"
-#include "fcgi/reply.h"
 #include "fcgi/request.h"
+#include "feature_support.h"
 #include "identity/authenticate.h"
 #include "identity/identity.h"
-#include "private_mariadb.h"
-#include "store/db.h"
-
-#define assert_ok(expression) assert_int_equal((expression), OK)
-#define assert_str(s, text)                                                                        \
-	do {                                                                                       \
-		struct str assert_str_ = (s);                                                      \
-		assert_non_null(assert_str_.p);                                                    \
-		if (assert_str_.n != strlen(text) || memcmp(assert_str_.p, text, assert_str_.n))   \
-			fail_msg("%.*s instead of %s", STR_ARG(assert_str_), text);                \
-	} while (0)
 
 enum { CLIENT_HEADERS = 8, CLIENT_TEXT = 4096 };
 
@@ -53,13 +27,10 @@ struct client {
 	struct request request;
 };
 
-extern struct private_mariadb server;
-extern struct config config;
 extern int64_t now_ms; /* what all clients take for the time */
 
-/* Group setup and teardown. Without a mariadbd the program ends as skipped. */
+/* The group setup; stop_feature is the teardown. */
 int start_identity(void **state);
-int stop_identity(void **state);
 /* Before each test: nobody, and the configuration as it is. */
 int empty_identity(void **state);
 

@@ -177,7 +177,7 @@ static void a_row_says_what_the_document_says(void **state)
 	assert_string_equal(create->rate, "write");
 	assert_string_equal(create->audit, "credential.create");
 	assert_int_equal(create->body_max, 65536);
-	assert_true(create->transaction && create->answers_secret && create->body_required);
+	assert_true(create->transaction && create->body_required);
 	assert_true(create->keeps_answer);
 	assert_false(ROUTES[OP_THING_USE].keeps_answer);
 	assert_int_equal(list->pool, ROUTE_FRONT);

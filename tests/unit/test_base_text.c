@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -100,6 +101,28 @@ static void a_number_that_does_not_fit_is_refused(void **state)
 	assert_false(str_to_u64(STR_NONE, &value));
 }
 
+static void numbers_are_written_to_the_last_digit(void **state)
+{
+	(void)state;
+	char text[STR_INT_MAX];
+
+	assert_true(str_eq(str_of_int(0, text), STR("0")));
+	assert_true(str_eq(str_of_int(-7, text), STR("-7")));
+	assert_true(str_eq(str_of_int(INT64_MAX, text), STR("9223372036854775807")));
+	assert_true(str_eq(str_of_int(INT64_MIN, text), STR("-9223372036854775808")));
+}
+
+static void only_hex_digits_have_a_value(void **state)
+{
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *at = c ? strchr("0123456789abcdefABCDEF", c) : NULL;
+		long value = at ? strtol((char[]){ (char)c, '\0' }, NULL, 16) : -1;
+
+		assert_int_equal(str_hex_digit((char)c), value);
+	}
+}
+
 static void text_that_is_not_utf8_is_found(void **state)
 {
 	(void)state;
@@ -183,6 +206,8 @@ int main(void)
 		cmocka_unit_test(cutting_walks_a_list_to_its_end),
 		cmocka_unit_test(trimming_takes_ascii_space_only),
 		cmocka_unit_test(a_number_that_does_not_fit_is_refused),
+		cmocka_unit_test(numbers_are_written_to_the_last_digit),
+		cmocka_unit_test(only_hex_digits_have_a_value),
 		cmocka_unit_test(text_that_is_not_utf8_is_found),
 		cmocka_unit_test(length_limits_count_characters_not_bytes),
 		cmocka_unit_test(no_two_errors_share_a_public_code),

@@ -286,5 +286,5 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests_name("identity: issuers", tests, start_identity,
-					   stop_identity);
+					   stop_feature);
 }

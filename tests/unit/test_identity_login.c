@@ -402,5 +402,5 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests_name("identity: signing in", tests, start_identity,
-					   stop_identity);
+					   stop_feature);
 }

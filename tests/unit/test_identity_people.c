@@ -423,5 +423,5 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests_name("identity: people", tests, start_identity,
-					   stop_identity);
+					   stop_feature);
 }

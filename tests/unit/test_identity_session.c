@@ -474,5 +474,5 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests_name("identity: sessions", tests, start_identity,
-					   stop_identity);
+					   stop_feature);
 }

@@ -415,5 +415,5 @@ int main(void)
 	};
 #undef T
 
-	return cmocka_run_group_tests(tests, start_vault, stop_vault);
+	return cmocka_run_group_tests(tests, start_vault, stop_feature);
 }

@@ -220,7 +220,9 @@ static void an_update_that_changes_nothing_writes_nothing_and_keeps_its_tag(void
 	in.data = tree(cx, "{\"api_key\":\"cana****\"}");
 	cx->now_ms += 1000;
 	assert_ok(IN_TRANSACTION(cx, credential_update(cx, &in, &reply)));
-	assert_true(cx->audit.quiet);
+	assert_int_equal(cx->audit.details, 1);
+	assert_string_equal(cx->audit.detail[0].name, "unchanged");
+	assert_str(cx->audit.detail[0].value, "yes");
 	assert_int_equal(number_of("SELECT updated_at FROM credential WHERE credential_id = ID",
 				   &in.credential_id),
 			 before);
@@ -522,5 +524,5 @@ int main(void)
 	};
 #undef T
 
-	return cmocka_run_group_tests(tests, start_vault, stop_vault);
+	return cmocka_run_group_tests(tests, start_vault, stop_feature);
 }

@@ -1,7 +1,11 @@
 // Small HTTPS helpers: requests with a CA of one's own, raw bytes over TLS, free ports.
+import dns from "node:dns";
 import https from "node:https";
 import net from "node:net";
 import tls from "node:tls";
+
+// "localhost" may be listed as ::1 on a machine without IPv6.
+dns.setDefaultResultOrder("ipv4first");
 
 /** Resolves to {status, headers, text, json}. `path` is sent as it is. */
 export function request(url, { method = "GET", path, headers = {}, body, ca, agent } = {}) {

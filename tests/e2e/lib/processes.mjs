@@ -40,14 +40,14 @@ export function startLatchctl(lw, args, env = {}) {
   return start(path.join(lw.program, "bin/latchctl"), args, { env: { LATCHWORK_CONF: lw.conf, ...env } });
 }
 
-function poolCommand(lw, pool, conf) {
-  const command = [path.join(lw.program, "sbin/latchd"), "--config", conf, "--pool", pool], user = `latch-${pool}`;
+function poolCommand(lw, pool) {
+  const command = [path.join(lw.program, "sbin/latchd"), "--config", lw.conf, "--pool", pool], user = `latch-${pool}`;
   return asRoot ? ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--", ...command] : command;
 }
 
 /** A latchd of our own, as the pool's user, with an environment of its own. */
-export function startPool(lw, pool, { env = {}, conf = lw.conf } = {}) {
-  const [program, ...args] = poolCommand(lw, pool, conf);
+export function startPool(lw, pool, env = {}) {
+  const [program, ...args] = poolCommand(lw, pool);
   return start(program, args, { env });
 }
 
@@ -56,7 +56,7 @@ export async function replacePool(lw, pool, env = {}) {
   const old = await lw.pid(pool);
   if (old)
     await endProcess(old);
-  const started = startPool(lw, pool, { env });
+  const started = startPool(lw, pool, env);
   await eventually(`${pool} is ready`, async () => {
     if (started.child.exitCode !== null)
       throw new Error(`${pool} ended: ${started.log()}`);
@@ -110,7 +110,7 @@ while True:
 
 /** A pool on a socket that is held open: whenever it ends, it is started again. */
 export async function startHeldPool(lw, pool) {
-  const [program, ...args] = poolCommand(lw, pool, lw.conf);
+  const [program, ...args] = poolCommand(lw, pool);
   const holder = start("python3", ["-c", HOLDER, lw.at("run", pool, `${pool}.sock`), asRoot ? "www-data" : "", program, ...args]);
   await eventually(`${pool} runs on a held socket`, async () => {
     if (holder.child.exitCode !== null)

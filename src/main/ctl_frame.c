@@ -124,7 +124,7 @@ enum err ctl_act_as(struct ctl *ctl)
 {
 	const char *email = ctl_option(ctl, "email");
 	struct sql_user_by_email_row user;
-	struct sql_member_get_row member;
+	struct sql_member_get_row member = { 0 };
 	struct str folded;
 	enum err e;
 

@@ -9,6 +9,7 @@
 // BENCH_SECONDS (3)    length of one run of wrk
 // BENCH_ROUNDS (3)     runs of each subject, each between two runs of the floor
 // BENCH_SIZES          1000,100000,1000000
+// BENCH_ROTATED        10000,100000: tenants whose keys are wrapped again, and credentials that are sealed again
 // BENCH_HOME           a directory for the instance that is kept (else a temporary one)
 // BENCH_PORT           its port
 // LATCHWORK_BUILD      a build directory of contrib/quickstart or contrib/check
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
   options: { json: { type: "boolean" }, check: { type: "boolean" }, only: { type: "string" } },
 });
 const seconds = Number(process.env.BENCH_SECONDS ?? 3), rounds = Number(process.env.BENCH_ROUNDS ?? 3);
+const [tenants, credentials] = (process.env.BENCH_ROTATED ?? "10000,100000").split(",").map(Number);
 const sizes = (process.env.BENCH_SIZES ?? "1000,100000,1000000").split(",").map(Number);
 const parts = options.only?.split(",") ?? ["routes", "start", "rotation", "sizes"];
 const words = (text) => process.stderr.write(`bench: ${text}\n`);
@@ -125,7 +127,7 @@ async function measure(stack) {
   }
   if (parts.includes("rotation")) {
     words("key rotation");
-    found.rotation = rotations(stack, { tenants: 10000, credentials: 100000, rounds: 2 });
+    found.rotation = rotations(stack, { tenants, credentials, rounds: 2 });
   }
   if (parts.includes("sizes"))
     found.sizes = await growth(stack, directory, floor);

@@ -13,7 +13,7 @@ packages_run=(
 	util-linux:setpriv ca-certificates
 )
 packages_docs=(npm:npm)
-packages_test=(nodejs:node npm:npm)
+packages_test=(nodejs:node npm:npm mariadb-client:mariadb-dump procps:ps)
 packages_lint=(clang-tidy:clang-tidy cppcheck:cppcheck shellcheck:shellcheck)
 
 package_missing() { # package or package:command

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,11 +13,13 @@
 #include "crypt/keyring.h"
 #include "store/db.h"
 
-enum { SECRET_FILE_MAX = 4096 };
+enum { SECRET_FILE_MAX = 4096, LARGE_BLOCK = 1 << 20 };
 
 enum err start_process(const char *program)
 {
 	process_guard_secrets();
+	/* Left to itself, glibc keeps the first 19 MiB that an Argon2id hash gives back: in each worker, for ever. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	umask(0077);
 	log_setup(program, LOG_INFO);
 	return json_setup();

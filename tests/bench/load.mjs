@@ -33,7 +33,8 @@ export async function load(url, what, seconds) {
   let out = "", err = "";
   child.stdout.on("data", (text) => { out += text; });
   child.stderr.on("data", (text) => { err += text; });
-  await new Promise((done) => child.once("close", done));
+  await new Promise((done, failed) => child.once("close", done)
+    .once("error", () => failed(new Error("wrk can't be run: on Debian it is the package wrk"))));
   const line = out.split("\n").find((text) => text.startsWith("{"));
   if (!line)
     throw new Error(`wrk, ${what.name}: ${out}${err}`);

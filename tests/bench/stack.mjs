@@ -178,6 +178,8 @@ export class Stack {
 
   async #startFloor() {
     const directory = path.join(this.run, "floor");
+    if (!fs.existsSync(path.join(programs, "floor")))
+      throw new Error(`${programs}/floor is missing: run make bench, which builds it`);
     this.#floorTable();
     fs.mkdirSync(directory, { recursive: true });
     fs.chmodSync(directory, 0o755);

@@ -6,6 +6,7 @@
 struct new_user {
 	struct admin_new_user wanted;
 	struct admin_made_user made;
+	struct secret given; /* the password file's content */
 };
 
 static enum err make_user(struct ctl *ctl, void *arg)
@@ -55,13 +56,12 @@ static void print_user(const struct ctl *ctl, const struct new_user *new)
 
 static enum err create_user(struct ctl *ctl, struct new_user *new)
 {
-	SECRET_AUTO struct secret password = SECRET_EMPTY;
 	enum err e;
 
 	TRY(read_wanted(ctl, &new->wanted));
 	if (ctl_option(ctl, "password-file")) {
-		TRY(ctl_secret(ctl, "password-file", &password));
-		new->wanted.password = &password;
+		TRY(ctl_secret(ctl, "password-file", &new->given));
+		new->wanted.password = &new->given;
 	}
 	TRY(ctl_open(ctl, ACCOUNT_CTL, CTL_FRONT_KEYS));
 	e = ctl_change(ctl, AUDIT_USER_CREATE, make_user, new);
@@ -76,6 +76,7 @@ enum err ctl_user_create(struct ctl *ctl)
 	enum err e = create_user(ctl, &new);
 
 	secret_done(&new.made.generated);
+	secret_done(&new.given);
 	return e;
 }
 
@@ -152,7 +153,7 @@ enum err ctl_user_enable(struct ctl *ctl)
 }
 
 struct new_password {
-	const struct secret *password; /* NULL: one is generated */
+	struct secret given; /* empty: one is generated */
 	struct secret generated;
 };
 
@@ -163,19 +164,17 @@ static enum err set_password(struct ctl *ctl, void *arg)
 
 	secret_done(&new->generated);
 	TRY(find_user(ctl, &user));
-	return identity_user_set_password(&ctl->cx, &user, new->password, &new->generated);
+	return identity_user_set_password(&ctl->cx, &user, new->given.n ? &new->given : NULL,
+					  &new->generated);
 }
 
 static enum err change_password(struct ctl *ctl, struct new_password *new)
 {
 	static const char *const COLUMNS[] = { "user", "password" };
-	SECRET_AUTO struct secret password = SECRET_EMPTY;
 	struct ctl_list list;
 
-	if (ctl_option(ctl, "password-file")) {
-		TRY(ctl_secret(ctl, "password-file", &password));
-		new->password = &password;
-	}
+	if (ctl_option(ctl, "password-file"))
+		TRY(ctl_secret(ctl, "password-file", &new->given));
 	TRY(ctl_open(ctl, ACCOUNT_CTL, 0));
 	TRY(ctl_say_field(ctl, ctl_change(ctl, AUDIT_USER_PASSWORD, set_password, new), ctl->argument[0]));
 	ctl_object_begin(&list, ctl, COLUMNS, ARRAY_SIZE(COLUMNS));
@@ -191,5 +190,6 @@ enum err ctl_user_password(struct ctl *ctl)
 	enum err e = change_password(ctl, &new);
 
 	secret_done(&new.generated);
+	secret_done(&new.given);
 	return e;
 }

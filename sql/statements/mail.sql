@@ -6,17 +6,6 @@
 -- :in mail_id:id kind:text(32) recipient:text(254) payload:bytes(4096)
 INSERT INTO mail (mail_id, kind, recipient, payload, created_at) VALUES (:mail_id, :kind, :recipient, :payload, :now);
 
--- :name mail_unsent
--- :many
--- :pools worker ctl
--- :in limit:int
--- :out mail_id:id kind:text(32) recipient:text(254) payload:bytes(4096) created_at:time
-SELECT mail_id, kind, recipient, payload, created_at
-FROM mail
-WHERE sent_at IS NULL
-ORDER BY created_at
-LIMIT :limit;
-
 -- :name mail_recent
 -- :many
 -- :pools ctl
@@ -27,12 +16,6 @@ FROM mail
 WHERE mail_id < :before
 ORDER BY mail_id DESC
 LIMIT :limit;
-
--- :name mail_sent
--- :exec
--- :pools worker ctl
--- :in mail_id:id
-UPDATE mail SET sent_at = :now WHERE mail_id = :mail_id AND sent_at IS NULL;
 
 -- :name mail_expire
 -- :exec

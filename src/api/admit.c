@@ -23,8 +23,6 @@ static enum err take_rate(struct ctx *cx, struct rate_table *rates, enum rate_cl
 	return ERR_RATE_LIMITED;
 }
 
-static struct str id_subject(const struct id *id) { return (struct str){ (const char *)id->b, sizeof id->b }; }
-
 /* Whoever has one IPv6 address has all of its /64 (RFC 6177): they are one subject, as an IPv4 address is. */
 static struct str address_subject(struct str address, struct in6_addr *network)
 {
@@ -47,8 +45,8 @@ static enum err take_known_rates(struct ctx *cx, struct rate_table *rates, enum 
 				 : id_is_nil(&who->session) ? &who->user
 							    : &who->session;
 
-	TRY(take_rate(cx, rates, class, RATE_TOKEN, id_subject(token), reply));
-	return take_rate(cx, rates, class, RATE_TENANT, id_subject(&who->tenant), reply);
+	TRY(take_rate(cx, rates, class, RATE_TOKEN, ID_BYTES(token), reply));
+	return take_rate(cx, rates, class, RATE_TENANT, ID_BYTES(&who->tenant), reply);
 }
 
 static enum err check_rights(const struct ctx *cx, const struct route *route)

@@ -322,7 +322,6 @@ static enum err audit_refusal(struct visit *v, enum err e)
 {
 	struct ctx *cx = v->cx;
 	bool had_action = v->route && v->route->audit;
-
 	/* A throttled sign-in is about an account; a rate limit is about an address, and makes no rows. */
 	bool worthy = audit_worthy(e) || (e == ERR_RATE_LIMITED && cx->audit.about_user.set);
 

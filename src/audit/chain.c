@@ -9,9 +9,7 @@ static struct str number(int64_t value, char bytes[NUMBER_BYTES])
 	return (struct str){ bytes, NUMBER_BYTES };
 }
 
-static struct str id_bytes(const struct id *id) { return (struct str){ (const char *)id->b, sizeof id->b }; }
-
-static struct str opt_id_bytes(const struct opt_id *id) { return id->set ? id_bytes(&id->v) : STR_NONE; }
+static struct str opt_id_bytes(const struct opt_id *id) { return id->set ? ID_BYTES(&id->v) : STR_NONE; }
 
 void chain_hash(const struct secret *key, int64_t position, const uint8_t previous[SHA256_BYTES],
 		     const struct chain_row *row, uint8_t ret_hash[SHA256_BYTES])
@@ -20,8 +18,8 @@ void chain_hash(const struct secret *key, int64_t position, const uint8_t previo
 	const struct str field[FIELD_COUNT] = {
 		number(row->seq, seq),
 		number(row->at, at),
-		id_bytes(&row->audit_id),
-		id_bytes(&row->tenant_id),
+		ID_BYTES(&row->audit_id),
+		ID_BYTES(&row->tenant_id),
 		row->actor_kind,
 		opt_id_bytes(&row->actor_id),
 		row->action,

@@ -51,6 +51,8 @@ bool id_eq(const struct id *a, const struct id *b);
 static inline bool id_is_nil(const struct id *a) { return id_eq(a, &ID_NIL); }
 /* The first id of that millisecond, so that a range of time is a range of ids; before the epoch: the first of all. */
 struct id id_first_at(int64_t ms);
+/* Its 16 bytes, for hashes and contexts; they live as long as the id. */
+#define ID_BYTES(id) ((struct str){ (const char *)(id)->b, sizeof((id)->b) })
 /* The milliseconds since the epoch that the id was made at. */
 int64_t id_time_ms(const struct id *id);
 

@@ -79,7 +79,4 @@ enum err envelope_open_with(const struct root_key *root, struct str label,
 /* Points into `sealed`. */
 enum err envelope_root_id(struct str sealed, struct str *ret_root_id) MUST_CHECK;
 
-#define ID_BYTES(id)                                                                               \
-	((struct str){ (const char *)(id)->b, sizeof((id)->b) }) /* for context parts */
-
 #endif

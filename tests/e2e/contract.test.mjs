@@ -5,8 +5,8 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { exercise } from "./lib/happy_path.mjs";
-import { NO_LIMITS, assertRefused } from "./lib/hostile.mjs";
-import { root, startInstance } from "./lib/instance.mjs";
+import { assertRefused } from "./lib/hostile.mjs";
+import { NO_LIMITS, root, startInstance } from "./lib/instance.mjs";
 import { operationsWithPlaces } from "./lib/operations.mjs";
 import { sendPath } from "./lib/raw.mjs";
 

@@ -7,8 +7,8 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import openapiTypescript, { astToString } from "openapi-typescript";
-import { NO_LIMITS } from "./lib/hostile.mjs";
-import { root, startInstance } from "./lib/instance.mjs";
+import {  } from "./lib/hostile.mjs";
+import { NO_LIMITS, root, startInstance } from "./lib/instance.mjs";
 
 const modules = path.join(root, "tests/node_modules");
 let lw, directory;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import { after, before, test } from "node:test";
-import { NO_LIMITS, assertRefused } from "./lib/hostile.mjs";
-import { eventually, startInstance } from "./lib/instance.mjs";
+import { assertRefused } from "./lib/hostile.mjs";
+import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 
 let lw, owner, limited;
 

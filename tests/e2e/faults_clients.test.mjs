@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import https from "node:https";
 import tls from "node:tls";
 import { after, before, test } from "node:test";
-import { eventually, startInstance } from "./lib/instance.mjs";
+import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { Ledger, Load } from "./lib/load.mjs";
 
 const long = Boolean(process.env.LATCHWORK_LONG);
@@ -12,9 +12,7 @@ const KEPT = 400, ROUNDS = long ? 100 : 5, IDLE = 350, SLOW = 50;
 let lw, tenant;
 
 before(async () => {
-  lw = await startInstance({
-    conf: "[limits]\naddress_per_minute = 0\ntoken_per_minute = 0\ntenant_per_minute = 0\nwrite_per_minute = 0\nlogin_per_minute = 0\n",
-  });
+  lw = await startInstance({ conf: NO_LIMITS });
   tenant = await lw.newTenant("clients");
 });
 after(() => lw?.stop());

@@ -1,7 +1,7 @@
 // The database goes away, dies, fills its disk, refuses a table: under load, and nothing half-written is left behind.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { eventually, startInstance } from "./lib/instance.mjs";
+import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { Ledger, Load, newValue } from "./lib/load.mjs";
 import { alive, endProcess, startDatabase, workers } from "./lib/processes.mjs";
 
@@ -10,9 +10,7 @@ const ROUNDS = process.env.LATCHWORK_LONG ? 20 : 2;
 let lw, tenant, ledger;
 
 before(async () => {
-  lw = await startInstance({
-    conf: "[limits]\naddress_per_minute = 0\ntoken_per_minute = 0\ntenant_per_minute = 0\nwrite_per_minute = 0\nlogin_per_minute = 0\n",
-  });
+  lw = await startInstance({ conf: NO_LIMITS });
   tenant = await lw.newTenant("faults");
   ledger = new Ledger();
 });

@@ -7,7 +7,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { Instance, eventually } from "./lib/instance.mjs";
+import { Instance, eventually, NO_LIMITS } from "./lib/instance.mjs";
 import { freePort } from "./lib/http.mjs";
 import { Ledger, Load } from "./lib/load.mjs";
 import { startDatabase, workers } from "./lib/processes.mjs";
@@ -30,7 +30,7 @@ before(async () => {
   disk = lw.at("db");
   fs.mkdirSync(lw.at("etc"));
   fs.writeFileSync(lw.at("etc", "latchwork.local.conf"),
-    "[limits]\naddress_per_minute = 0\ntoken_per_minute = 0\ntenant_per_minute = 0\nwrite_per_minute = 0\nlogin_per_minute = 0\n");
+    NO_LIMITS);
   await lw.start();
 });
 after(async () => {

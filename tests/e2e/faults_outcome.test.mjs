@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import { after, before, test } from "node:test";
-import { startInstance } from "./lib/instance.mjs";
+import { NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { Ledger, Load, listAll, newValue } from "./lib/load.mjs";
 import { replacePool, workers } from "./lib/processes.mjs";
 
@@ -12,9 +12,7 @@ const KILLS = process.env.LATCHWORK_LONG ? 200 : 25;
 let lw, tenant, ledger;
 
 before(async () => {
-  lw = await startInstance({
-    conf: "[limits]\naddress_per_minute = 0\ntoken_per_minute = 0\ntenant_per_minute = 0\nwrite_per_minute = 0\nlogin_per_minute = 0\n",
-  });
+  lw = await startInstance({ conf: NO_LIMITS });
   tenant = await lw.newTenant("outcomes");
   ledger = new Ledger();
 });

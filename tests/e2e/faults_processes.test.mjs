@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import { after, before, test } from "node:test";
-import { eventually, startInstance } from "./lib/instance.mjs";
+import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { Ledger, Load, newValue } from "./lib/load.mjs";
 import { endProcess, replacePool, startHeldPool, startPool, workers } from "./lib/processes.mjs";
 
@@ -14,9 +14,7 @@ const POOLS = ["front", "vault"];
 let lw, tenant, ledger;
 
 before(async () => {
-  lw = await startInstance({
-    conf: "[limits]\naddress_per_minute = 0\ntoken_per_minute = 0\ntenant_per_minute = 0\nwrite_per_minute = 0\nlogin_per_minute = 0\n",
-  });
+  lw = await startInstance({ conf: NO_LIMITS });
   tenant = await lw.newTenant("faults");
   ledger = new Ledger();
 });

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { PARAMS, STDIN, ask, begin, pair, requestBytes, send, stream } from "./lib/fcgi.mjs";
-import { Guard, NO_LIMITS, each } from "./lib/hostile.mjs";
-import { startInstance } from "./lib/instance.mjs";
+import { Guard, each } from "./lib/hostile.mjs";
+import { NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { operationsWithPlaces, requestOf } from "./lib/operations.mjs";
 
 const POOLS = ["front", "vault"];

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { after, before, test } from "node:test";
-import { Guard, NO_LIMITS, assertRefused, each } from "./lib/hostile.mjs";
-import { eventually, startInstance } from "./lib/instance.mjs";
+import { Guard, assertRefused, each } from "./lib/hostile.mjs";
+import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { operationsWithPlaces, requestOf } from "./lib/operations.mjs";
 import { H2_BASICS, sendH2, sendLines, sendPath } from "./lib/raw.mjs";
 

@@ -6,8 +6,8 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { ask } from "./lib/fcgi.mjs";
-import { Guard, NO_LIMITS, assertRefused, each } from "./lib/hostile.mjs";
-import { startInstance } from "./lib/instance.mjs";
+import { Guard, assertRefused, each } from "./lib/hostile.mjs";
+import { NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { Signer } from "./lib/signer.mjs";
 import { unknownId } from "./lib/tenants.mjs";
 

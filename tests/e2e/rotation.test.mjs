@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import { after, before, test } from "node:test";
-import { eventually, startInstance } from "./lib/instance.mjs";
+import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { Ledger, Load, listAll, newValue } from "./lib/load.mjs";
 import { startLatchctl, workers } from "./lib/processes.mjs";
 
@@ -16,7 +16,7 @@ const tenants = []; // {token, ledger, load}
 
 before(async () => {
   lw = await startInstance({
-    conf: "[limits]\naddress_per_minute = 0\ntoken_per_minute = 0\ntenant_per_minute = 0\nwrite_per_minute = 0\nlogin_per_minute = 0\n" +
+    conf: NO_LIMITS +
       "[auth]\naccess_token_ms = 86400000\n",
   });
   for (const name of ["large", "small"]) {

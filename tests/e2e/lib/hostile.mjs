@@ -6,10 +6,6 @@ import https from "node:https";
 import path from "node:path";
 import { children, residentKib } from "./fcgi.mjs";
 
-/** The limits off, so that a refusal is about the request and not about how many came before it. */
-export const NO_LIMITS = "[limits]\n" +
-  ["address", "token", "tenant", "write", "login"].map((name) => `${name}_per_minute = 0\n`).join("");
-
 /** A clean refusal: 4xx, a problem with code and request id, and with places when the input was at fault. */
 export function assertRefused(what, answer, { status, code, field } = {}) {
   const told = `${what}: ${answer.status} ${answer.text?.slice(0, 300)}`;

@@ -127,6 +127,10 @@ export class Instance {
   }
 }
 
+/** The limits off, so that a refusal is about the request and not about how many came before it. */
+export const NO_LIMITS = "[limits]\n" +
+  ["address", "token", "tenant", "write", "login"].map((name) => `${name}_per_minute = 0\n`).join("");
+
 /** Starts an instance. `conf`: lines that are added to its configuration. */
 export async function startInstance({ conf } = {}) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "lw-"));

@@ -1,0 +1,229 @@
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/json_read.h"
+#include "base/json_write.h"
+#include "base/random.h"
+#include "core/answer.h"
+#include "core/calls.h"
+#include "crypt/encode.h"
+#include "crypt/envelope.h"
+#include "crypt/hash.h"
+#include "crypt/keyring.h"
+#include "hook/forward.h"
+#include "net/http.h"
+#include "store/sql_event.h"
+#include "store/sql_subscription.h"
+
+#define SECRET_LABEL STR("latchwork subscription secret v1")
+
+/* A body that isn't JSON becomes a JSON text, up to six times as long. */
+enum { MESSAGE_MAX = 26 << 20, ANSWER_MAX = 64 << 10, TIMEOUT_MS = 15000, SIGNATURE_MAX = 128, STATUS_GONE = 410 };
+
+/* --- the secret -------------------------------------------------------------------- */
+
+static struct byte_parts context_of(const struct id *tenant, const struct id *subscription, struct str parts[2])
+{
+	parts[0] = ID_BYTES(tenant);
+	parts[1] = ID_BYTES(subscription);
+	return (struct byte_parts){ parts, 2 };
+}
+
+enum err forward_new_secret(struct ctx *cx, const struct id *subscription, struct buf *text, struct buf *sealed)
+{
+	SECRET_AUTO struct secret secret = SECRET_EMPTY;
+	struct str parts[2];
+
+	TRY(secret_new(FORWARD_SECRET_BYTES, &secret));
+	TRY(random_bytes(secret.p, secret.n));
+	buf_add_c(text, "whsec_");
+	base64_encode(text, secret_str(&secret));
+	TRY(buf_error(text));
+	return envelope_seal_with(keyring_current(cx->front_keys), SECRET_LABEL,
+				  context_of(&cx->who.tenant, subscription, parts), secret_str(&secret), sealed);
+}
+
+static enum err open_secret(struct ctx *cx, const struct id *subscription, struct str sealed,
+			    struct secret *ret_secret)
+{
+	const struct root_key *root;
+	struct str root_id, parts[2];
+
+	*ret_secret = SECRET_EMPTY;
+	TRY(envelope_root_id(sealed, &root_id));
+	TRY(keyring_find(cx->front_keys, root_id, NULL, &root));
+	return envelope_open_with(root, SECRET_LABEL, context_of(&cx->who.tenant, subscription, parts), sealed,
+				  ret_secret);
+}
+
+void forward_sign(const struct secret *secret, struct str id, int64_t timestamp_s, struct str body, struct buf *out)
+{
+	uint8_t mac[SHA256_BYTES];
+	char number[STR_INT_MAX];
+
+	hmac_sha256_of(secret, BYTES(id, STR("."), str_of_int(timestamp_s, number), STR("."), body), mac);
+	buf_add_c(out, "v1,");
+	base64_encode(out, (struct str){ (const char *)mac, sizeof(mac) });
+}
+
+/* --- the message --------------------------------------------------------------------- */
+
+static enum err write_message(struct ctx *cx, const struct id *event_id, const struct sql_event_open_row *event,
+			      struct buf *out)
+{
+	struct json_writer w;
+	json_t *data;
+
+	jw_start(&w, out);
+	jw_object(&w);
+	answer_id(&w, "id", ID_EVENT, event_id);
+	answer_id(&w, "connector_id", ID_CONNECTOR, &event->connector_id);
+	jw_put_text(&w, "provider", event->provider);
+	jw_put_text(&w, "type", event->type);
+	jw_put_text(&w, "provider_event_id", event->provider_event_id);
+	jw_put_text(&w, "account", event->account);
+	answer_opt_time(&w, "occurred_at", event->occurred_at);
+	answer_time(&w, "received_at", event->received_at);
+	jw_key(&w, "subject");
+	jw_object(&w);
+	jw_put_text(&w, "kind", event->subject_kind);
+	jw_put_text(&w, "id", event->subject_id);
+	jw_object_end(&w);
+	jw_put_raw(&w, "headers", event->headers);
+	jw_key(&w, "data");
+	if (json_read(cx->arena, event->body, &data, NULL) == OK)
+		jw_add_tree(&w, data);
+	else
+		jw_add_text(&w, event->body);
+	jw_object_end(&w);
+	return buf_error(out);
+}
+
+/* --- sending -------------------------------------------------------------------------- */
+
+struct delivery {
+	struct id event, subscription;
+	bool failed_before; /* its subscription shows an error */
+	struct str url;
+	struct buf body, signature;
+	char id[ID_TEXT_MAX];
+	char timestamp[STR_INT_MAX];
+};
+
+static enum err post(struct ctx *cx, const struct delivery *d, struct str timestamp, struct http_answer *ret_answer)
+{
+	const struct http_header headers[] = {
+		{ "Content-Type", STR("application/json") },
+		{ "User-Agent", STR("Latchwork") },
+		{ "webhook-id", str_of(d->id) },
+		{ "webhook-timestamp", timestamp },
+		{ "webhook-signature", buf_str(&d->signature) },
+	};
+	const struct http_request request = {
+		.method = "POST",
+		.url = d->url,
+		.header = headers,
+		.headers = ARRAY_SIZE(headers),
+		.body = buf_str(&d->body),
+		.timeout_ms = TIMEOUT_MS,
+	};
+	BUF_AUTO struct buf answer = { 0 };
+	int place;
+	enum err e;
+
+	buf_init(&answer, ANSWER_MAX);
+	TRY(calls_enter(cx->calls, &cx->who.tenant, d->url, cx->config->limits_calls_per_tenant,
+			cx->config->limits_calls_per_provider, cx->now_ms, cx->now_ms + 2 * TIMEOUT_MS, &place));
+	e = http_fetch(&request, cx->egress, &answer, ret_answer);
+	calls_leave(cx->calls, place);
+	return e;
+}
+
+static enum err note_bad(struct ctx *cx, const struct id *subscription, struct str code)
+{
+	const struct sql_subscription_note_bad_in in = { .subscription_id = *subscription, .error_code = code };
+
+	return sql_subscription_note_bad(cx->db, &in, NULL);
+}
+
+static enum err note_good(struct ctx *cx, void *arg)
+{
+	const struct delivery *d = arg;
+
+	return sql_subscription_note_good(
+		cx->db, &(struct sql_subscription_note_good_in){ .subscription_id = d->subscription }, NULL);
+}
+
+static enum err note_gone(struct ctx *cx, void *arg)
+{
+	const struct delivery *d = arg;
+
+	const struct sql_subscription_end_in in = { .subscription_id = d->subscription, .error_code = STR("GONE") };
+
+	return sql_subscription_end(cx->db, &in, NULL);
+}
+
+/* The other side's words are nobody's business here: they may hold anything. */
+static enum err judge(struct ctx *cx, struct run *run, struct delivery *d, const struct http_answer *answer, enum err e)
+{
+	struct str words;
+
+	if (e == OK && answer->status >= 200 && answer->status < 300)
+		return d->failed_before ? run_commit(cx, run, note_good, d) : OK;
+	if (e == OK && answer->status == STATUS_GONE)
+		return run_commit(cx, run, note_gone, d);
+	if (e != OK) {
+		run->hopeless = e == ERR_HOST_FORBIDDEN || e == ERR_BAD_INPUT;
+		TRY(note_bad(cx, &d->subscription, str_of(err_code(e))));
+		return e;
+	}
+	words = arena_printf(cx->arena, "The address answered with status %d.", answer->status);
+	TRY(note_bad(cx, &d->subscription, STR("BAD_STATUS")));
+	return ctx_fail(cx, ERR_UPSTREAM, str_absent(words) ? NULL : words.p);
+}
+
+static enum err send_to(struct ctx *cx, struct run *run, struct delivery *d, const struct sql_subscription_open_row *to)
+{
+	SECRET_AUTO struct secret secret = SECRET_EMPTY;
+	struct http_answer answer = { 0 };
+	int64_t now_s = clock_now_ms() / 1000;
+	struct str timestamp = str_of_int(now_s, d->timestamp);
+
+	TRY(open_secret(cx, &d->subscription, to->secret, &secret));
+	d->failed_before = to->error_at.set;
+	d->url = arena_copy(cx->arena, to->url);
+	if (str_absent(d->url))
+		return ERR_NO_MEMORY;
+	(void)id_format(ID_EVENT, &d->event, d->id);
+	forward_sign(&secret, str_of(d->id), now_s, buf_str(&d->body), &d->signature);
+	TRY(buf_error(&d->signature));
+	return judge(cx, run, d, &answer, post(cx, d, timestamp, &answer));
+}
+
+static void delivery_done(struct delivery *d)
+{
+	buf_done(&d->body);
+	buf_done(&d->signature);
+}
+
+enum err job_event_deliver(struct ctx *cx, struct run *run)
+{
+	CLEANUP(delivery_done) struct delivery d = { .event = run->job->subject.v };
+	struct sql_subscription_open_row to;
+	struct sql_event_open_row event;
+	enum err e;
+
+	buf_init(&d.body, MESSAGE_MAX);
+	buf_init(&d.signature, SIGNATURE_MAX);
+	TRY(job_payload_id(cx->arena, run->job, "subscription_id", ID_SUBSCRIPTION, &d.subscription));
+	e = sql_event_open(cx->db, &(struct sql_event_open_in){ .event_id = d.event }, &event);
+	if (e == OK)
+		e = write_message(cx, &d.event, &event, &d.body);
+	if (e == OK)
+		e = sql_subscription_open(
+			cx->db, &(struct sql_subscription_open_in){ .subscription_id = d.subscription }, &to);
+	/* The event's time is over, or nobody wants it any more. */
+	if (e == ERR_NOT_FOUND || (e == OK && !to.active))
+		return OK;
+	return e == OK ? send_to(cx, run, &d, &to) : e;
+}

@@ -1,0 +1,172 @@
+/* POST, GET and HEAD /api/webhooks/{type}/{secret}: what providers call. */
+#include "base/json_read.h"
+#include "base/json_write.h"
+#include "base/log.h"
+#include "connect/catalog.h"
+#include "core/operations.h"
+#include "fcgi/request.h"
+#include "hook/fetched_key.h"
+#include "hook/handshake.h"
+#include "hook/hook.h"
+#include "hook/intake.h"
+#include "hook/keys.h"
+#include "jobs/bell.h"
+
+enum { TRIES = 3, HEADER_NAME_MAX = 64 };
+
+/* "x-github-event" as the CGI name of that header; absent for what can't be one. */
+static struct str header_of(const void *arg, struct str name)
+{
+	char cgi[HEADER_NAME_MAX + 1];
+
+	if (name.n > HEADER_NAME_MAX)
+		return STR_NONE;
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		cgi[i] = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	}
+	cgi[name.n] = '\0';
+	return request_header(arg, cgi);
+}
+
+static struct str public_url(struct ctx *cx)
+{
+	const struct request *request = cx->request;
+
+	return arena_printf(cx->arena, "%s%.*s%s%.*s", cx->config->server_public_url, STR_ARG(request->path),
+			    str_absent(request->query) ? "" : "?", STR_ARG(request->query));
+}
+
+static enum err make_delivery(struct ctx *cx, struct hook_delivery *ret_delivery)
+{
+	const struct request *request = cx->request;
+	json_t *json = NULL;
+
+	*ret_delivery = (struct hook_delivery){
+		.arena = cx->arena,
+		.method = request->method,
+		.url = public_url(cx),
+		.query = request->query,
+		.content_type = str_absent(request->content_type) ? STR("") : request->content_type,
+		.body = str_absent(request->body) ? STR("") : request->body,
+		.now_ms = cx->now_ms,
+		.header = header_of,
+		.header_arg = request,
+	};
+	if (str_absent(ret_delivery->url))
+		return ERR_NO_MEMORY;
+	/* What isn't JSON may be a form, or be nobody's business but the signature's. */
+	if (ret_delivery->body.n > 0 && json_read(cx->arena, ret_delivery->body, &json, NULL) == OK)
+		ret_delivery->json = json;
+	return OK;
+}
+
+static enum err open_keys(struct ctx *cx, const struct hook *hook, struct key_list *list)
+{
+	TRY(key_list_open(cx, &hook->connector, hook->check_keys, list));
+	return key_list_open(cx, &hook->connector, hook->stored_keys, list);
+}
+
+static enum err find(struct ctx *cx, struct str type_id, struct str secret, struct hook *ret_hook,
+		     struct hook_scheme *ret_scheme)
+{
+	const struct connector_type *type = catalog_find(cx->catalog, type_id);
+	const char *why = NULL;
+	enum err e;
+
+	if (!type)
+		return ERR_NOT_FOUND;
+	TRY(hook_find(cx, secret, ret_hook));
+	cx->audit.service = type->id;
+	ctx_audit_target(cx, ID_CONNECTOR, &ret_hook->connector);
+	if (!str_eq(ret_hook->type, type->id))
+		return ERR_NOT_FOUND;
+	e = hook_scheme_read(json_member(type->file, "webhook"), ret_scheme, &why);
+	if (e == ERR_CONFIG)
+		log_write(LOG_ERROR, "a type's webhook scheme is wrong",
+			  LOG_FIELDS(log_str("type", type->id), log_text("member", why)));
+	return e;
+}
+
+static enum err refuse(const struct hook *hook, const struct hook_scheme *scheme, const char *why, struct reply *reply)
+{
+	log_write(LOG_INFO, "a webhook was refused", LOG_FIELDS(log_str("type", hook->type), log_text("why", why)));
+	if (!scheme->empty_answer)
+		return ERR_BAD_SIGNATURE;
+	reply->status = 401;
+	reply->content_type = NULL;
+	return OK;
+}
+
+static enum err answer(const struct hook_scheme *scheme, const struct intake *intake, struct reply *reply)
+{
+	char id[ID_TEXT_MAX];
+	struct json_writer w;
+
+	if (scheme->empty_answer) {
+		reply->content_type = NULL;
+		return OK;
+	}
+	jw_start(&w, &reply->body);
+	jw_object(&w);
+	jw_put_bool(&w, "received", true);
+	jw_put_text(&w, "event_id", intake->events ? id_format(ID_EVENT, &intake->event, id) : STR_NONE);
+	jw_put_bool(&w, "duplicate", intake->events > 0 && intake->duplicate);
+	jw_object_end(&w);
+	return buf_error(&reply->body);
+}
+
+static enum err receive_once(struct ctx *cx, struct str type, struct str secret, struct reply *reply)
+{
+	const struct hook_handshake *handshake;
+	KEY_LIST_AUTO struct key_list list;
+	struct hook_delivery delivery;
+	struct hook_scheme scheme;
+	struct intake intake;
+	struct hook hook;
+	const char *why = "";
+
+	key_list_init(&list);
+	TRY(find(cx, type, secret, &hook, &scheme));
+	TRY(make_delivery(cx, &delivery));
+	TRY(open_keys(cx, &hook, &list));
+	TRY(hook_add_fetched_keys(cx, &hook, &scheme, &delivery, &list));
+	const struct hook_keys keys = { list.v, list.n };
+
+	handshake = hook_handshake_of(&scheme, &delivery);
+	if (handshake)
+		return hook_handshake_answer(cx, &hook, &scheme, handshake, &delivery, &keys, reply);
+	if (str_eq(delivery.method, STR("GET")) || str_eq(delivery.method, STR("HEAD")))
+		return ERR_NOT_FOUND;
+	if (hook_check(&scheme, &delivery, &keys, &why) != OK)
+		return refuse(&hook, &scheme, why, reply);
+	TRY(hook_take_in(cx, &hook, &scheme, &delivery, &intake));
+	if (intake.events > 0 && !intake.duplicate)
+		bell_ring(cx->config->worker_bell);
+	return answer(&scheme, &intake, reply);
+}
+
+static bool is_passing(enum err e) { return e == ERR_CONFLICT || e == ERR_DB_RETRY; }
+
+/* A hook that was changed in between is looked at again: its keys may be others. */
+static enum err receive(struct ctx *cx, struct str type, struct str secret, struct reply *reply)
+{
+	enum err e = receive_once(cx, type, secret, reply);
+
+	for (int i = 1; i < TRIES && is_passing(e); i++) {
+		reply_reset(reply);
+		e = receive_once(cx, type, secret, reply);
+	}
+	return e == ERR_CONFLICT ? ERR_DB_RETRY : e;
+}
+
+enum err hook_receive(struct ctx *cx, const struct hook_receive_in *in, struct reply *reply)
+{
+	return receive(cx, in->type, in->secret, reply);
+}
+
+enum err hook_handshake(struct ctx *cx, const struct hook_handshake_in *in, struct reply *reply)
+{
+	return receive(cx, in->type, in->secret, reply);
+}

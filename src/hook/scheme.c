@@ -1,0 +1,365 @@
+#include "hook/scheme.h"
+
+#include "base/json_read.h"
+#include "connect/pattern.h"
+#include "hook/reading.h"
+
+enum {
+	TOLERANCE_MAX_S = 3600,
+	/* Until a key is here the provider sends again, maybe with the old time; the event's id stops repetitions. */
+	TOLERANCE_FETCHED_MAX_S = 7 * 24 * 3600
+};
+
+/* --- members ------------------------------------------------------------------------- */
+
+#define PROOF_MEMBERS                                                                                      \
+	{ "scheme", JSON_STRING }, { "source", JSON_STRING }, { "key_field", JSON_STRING },                \
+		{ "key_encoding", JSON_STRING }, { "prefix", JSON_STRING }, { "hash", JSON_STRING },       \
+		{ "encoding", JSON_STRING }, { "list", JSON_STRING }, { "param", JSON_STRING },            \
+		{ "signed", JSON_STRING }, { "body_hash", JSON_STRING }, { "timestamp", JSON_OBJECT },     \
+		{ "certificate", JSON_OBJECT }, { "version", JSON_STRING }, { "versions", JSON_OBJECT },   \
+		{ "signed_keys", JSON_ARRAY }, { "jwks", JSON_STRING }, { "issuer", JSON_STRING },         \
+		{ "pin", JSON_STRING }, { "pin_field", JSON_STRING }
+
+static const struct member PROOF[] = { PROOF_MEMBERS };
+static const struct member WEBHOOK[] = {
+	PROOF_MEMBERS,
+	{ "also", JSON_ARRAY },
+	{ "handshakes", JSON_ARRAY },
+	{ "event_id", JSON_STRING },
+	{ "event_type", JSON_STRING },
+	{ "occurred_at", JSON_STRING },
+	{ "account", JSON_STRING },
+	{ "subject_kind", JSON_STRING },
+	{ "subject_id", JSON_STRING },
+	{ "list_path", JSON_STRING },
+	{ "repeats", JSON_TRUE },
+	{ "empty_answer", JSON_TRUE },
+};
+static const struct member TIMESTAMP[] = {
+	{ "source", JSON_STRING },
+	{ "unit", JSON_STRING },
+	{ "tolerance_s", JSON_INTEGER },
+};
+static const struct member CERTIFICATE[] = {
+	{ "source", JSON_STRING },
+	{ "address", JSON_STRING },
+	{ "owner", JSON_STRING },
+	{ "chained", JSON_TRUE },
+};
+static const struct member HANDSHAKE[] = {
+	{ "method", JSON_STRING },	 { "when", JSON_STRING },	  { "equals", JSON_STRING },
+	{ "check", JSON_STRING },	 { "check_field", JSON_STRING },  { "signed", JSON_TRUE },
+	{ "status", JSON_INTEGER },	 { "content_type", JSON_STRING }, { "text", JSON_STRING },
+	{ "header", JSON_STRING },	 { "header_value", JSON_STRING }, { "store_field", JSON_STRING },
+	{ "store", JSON_STRING },	 { "visit", JSON_STRING },	  { "visit_address", JSON_STRING },
+};
+
+/* --- proofs ----------------------------------------------------------------------------- */
+
+static const char *const KINDS[] = {
+	[HOOK_HMAC] = "hmac",
+	[HOOK_ED25519] = "ed25519",
+	[HOOK_ECDSA_P256] = "ecdsa_p256",
+	[HOOK_JWT_HS256] = "jwt_hs256",
+	[HOOK_SHARED_TOKEN] = "shared_token",
+	[HOOK_BASIC] = "basic",
+	[HOOK_SECRET_URL] = "secret_url",
+	[HOOK_CERTIFICATE] = "rsa_certificate",
+	[HOOK_JWT_RS256] = "jwt_rs256",
+};
+static const char *const HASHES[] = { [HOOK_SHA256] = "sha256", [HOOK_SHA1] = "sha1" };
+static const char *const ENCODINGS[] = { [HOOK_HEX] = "hex", [HOOK_BASE64] = "base64" };
+static const char *const KEY_FORMS[] = {
+	[HOOK_KEY_RAW] = "raw", [HOOK_KEY_BASE64] = "base64", [HOOK_KEY_WHSEC] = "whsec", [HOOK_KEY_HEX] = "hex"
+};
+static const char *const UNITS[] = { [HOOK_SECONDS] = "s", [HOOK_MILLISECONDS] = "ms", [HOOK_RFC3339] = "rfc3339" };
+static const char *const LISTS[] = { [HOOK_ONE] = "one", [HOOK_PARAMS] = "params", [HOOK_WORDS] = "words" };
+
+static void read_timestamp(struct reading *r, const json_t *timestamp, struct hook_proof *proof)
+{
+	int64_t tolerance_s, most_s = proof->kind == HOOK_CERTIFICATE ? TOLERANCE_FETCHED_MAX_S : TOLERANCE_MAX_S;
+
+	if (!timestamp)
+		return;
+	READING_MEMBERS(r, timestamp, TIMESTAMP);
+	proof->timestamp = reading_needed(r, reading_source(r, timestamp, "source"), "timestamp");
+	proof->unit = (enum hook_unit)READING_WORD(r, reading_text(timestamp, "unit"), UNITS, "unit");
+	if (!json_integer_of(json_member(timestamp, "tolerance_s"), &tolerance_s) || tolerance_s < 1 ||
+	    tolerance_s > most_s)
+		reading_complain(r, "tolerance_s");
+	else
+		proof->tolerance_ms = tolerance_s * 1000;
+}
+
+static bool is_signed_name(const struct hook_proof *proof, struct str name)
+{
+	static const char *const OURS[] = { "body", "url", "method", "form" };
+
+	if (proof->kind == HOOK_CERTIFICATE && str_eq(name, STR("key")))
+		return !str_absent(proof->key_field);
+	if (proof->kind == HOOK_CERTIFICATE && str_eq(name, STR("crc32")))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(OURS); i++)
+		if (str_eq(name, str_of(OURS[i])))
+			return true;
+	return str_eq(name, STR("timestamp")) ? !str_absent(proof->timestamp) : reading_is_part(name);
+}
+
+/*
+ * The body has to be in it, or its hash, or its form: else anybody's body would do. So does the time that is looked at;
+ * one in the body is signed with it.
+ */
+static void check_signed(struct reading *r, const struct hook_proof *proof)
+{
+	struct str rest = reading_needed(r, proof->signed_text, "signed");
+	bool has_body = !str_absent(proof->body_hash);
+	bool has_time = str_absent(proof->timestamp) || str_starts(proof->timestamp, STR("json:"));
+
+	while (!str_absent(rest)) {
+		struct str name;
+
+		(void)str_cut(&rest, '{');
+		if (str_absent(rest))
+			break;
+		name = str_cut(&rest, '}');
+		if (str_absent(rest) || !is_signed_name(proof, name))
+			reading_complain(r, "signed");
+		has_body |= str_eq(name, STR("body")) || str_eq(name, STR("form")) || str_eq(name, STR("crc32"));
+		has_time |= str_eq(name, STR("timestamp")) || str_eq(name, proof->timestamp);
+	}
+	if (!has_body || !has_time)
+		reading_complain(r, "signed");
+}
+
+/* --- proofs by keys that are fetched -------------------------------------------------------- */
+
+static void read_pin(struct reading *r, const json_t *json, struct hook_proof *proof)
+{
+	proof->pin = reading_text(json, "pin");
+	proof->pin_field = reading_text(json, "pin_field");
+	reading_pair(r, proof->pin, proof->pin_field, "pin_field");
+}
+
+static bool is_address_pattern(struct str pattern)
+{
+	return str_starts(pattern, STR("^https://")) && str_ends(pattern, STR("$")) && !pattern_fault(pattern);
+}
+
+static void read_versions(struct reading *r, const json_t *json, struct hook_proof *proof)
+{
+	proof->hash = (enum hook_hash)READING_WORD(r, reading_text_or(json, "hash", STR("sha256")), HASHES, "hash");
+	proof->version = reading_source(r, json, "version");
+	proof->versions = json_member(json, "versions");
+	if (str_absent(proof->version) != !proof->versions)
+		reading_complain(r, "versions");
+	for (void *i = json_first(proof->versions); i; i = json_next(proof->versions, i))
+		(void)READING_WORD(r, json_text(json_iter_value(i)), HASHES, "versions");
+}
+
+/* Members that are signed by name. The time that is looked at has to be one of them. */
+static void check_signed_keys(struct reading *r, const struct hook_proof *proof)
+{
+	struct str at = proof->timestamp, kind = str_cut(&at, ':');
+	bool has_time = str_absent(proof->timestamp);
+
+	if (json_length(proof->signed_keys) == 0 || !str_absent(proof->signed_text))
+		reading_complain(r, "signed_keys");
+	for (size_t i = 0; i < json_length(proof->signed_keys); i++) {
+		struct str name = reading_needed(r, json_text(json_item(proof->signed_keys, i)), "signed_keys");
+
+		has_time |= str_eq(kind, STR("json")) && str_eq(name, at);
+	}
+	if (!has_time)
+		reading_complain(r, "signed_keys");
+}
+
+static void read_certificate(struct reading *r, const json_t *json, struct hook_proof *proof)
+{
+	const json_t *certificate = json_member(json, "certificate");
+
+	READING_MEMBERS(r, certificate, CERTIFICATE);
+	READING_WITHOUT(r, json, "key_encoding", "prefix", "list", "param", "body_hash", "jwks", "issuer");
+	proof->key_url = reading_needed(r, reading_source(r, certificate, "source"), "certificate");
+	proof->key_address = reading_text(certificate, "address");
+	proof->key_owner = reading_needed(r, reading_text(certificate, "owner"), "owner");
+	proof->key_chained = reading_flag(certificate, "chained");
+	if (!is_address_pattern(proof->key_address))
+		reading_complain(r, "address");
+	if (pattern_fault(proof->key_owner))
+		reading_complain(r, "owner");
+	proof->key_field = reading_text(json, "key_field");
+	proof->encoding = (enum hook_encoding)READING_WORD(r, reading_text(json, "encoding"), ENCODINGS, "encoding");
+	proof->signed_text = reading_text(json, "signed");
+	proof->signed_keys = json_member(json, "signed_keys");
+	read_versions(r, json, proof);
+	read_timestamp(r, json_member(json, "timestamp"), proof);
+	if (!reading_is_source(proof->pin))
+		reading_complain(r, "pin");
+	if (proof->signed_keys)
+		check_signed_keys(r, proof);
+	else
+		check_signed(r, proof);
+}
+
+static void read_issuer(struct reading *r, const json_t *json, struct hook_proof *proof)
+{
+	READING_WITHOUT(r, json, "key_field", "key_encoding", "hash", "encoding", "list", "param", "signed", "body_hash",
+			"timestamp", "certificate", "version", "versions", "signed_keys");
+	proof->key_url = reading_text(json, "jwks");
+	proof->issuer = reading_needed(r, reading_text(json, "issuer"), "issuer");
+	proof->prefix = reading_text_or(json, "prefix", STR(""));
+	if (!str_starts(proof->key_url, STR("https://")))
+		reading_complain(r, "jwks");
+}
+
+static void read_proof(struct reading *r, const json_t *json, struct hook_proof *proof)
+{
+	proof->kind = (enum hook_kind)READING_WORD(r, reading_text(json, "scheme"), KINDS, "scheme");
+	if (proof->kind == HOOK_SECRET_URL)
+		return;
+	proof->source = reading_needed(r, reading_source(r, json, "source"), "source");
+	read_pin(r, json, proof);
+	if (proof->kind == HOOK_CERTIFICATE || proof->kind == HOOK_JWT_RS256) {
+		proof->kind == HOOK_CERTIFICATE ? read_certificate(r, json, proof) : read_issuer(r, json, proof);
+		return;
+	}
+	READING_WITHOUT(r, json, "certificate", "version", "versions", "signed_keys", "jwks", "issuer", "pin");
+	proof->key_field = reading_needed(r, reading_text(json, "key_field"), "key_field");
+	proof->key_form =
+		(enum hook_key_form)READING_WORD(r, reading_text_or(json, "key_encoding", STR("raw")), KEY_FORMS, "key_encoding");
+	proof->prefix = reading_text_or(json, "prefix", STR(""));
+	if (proof->kind == HOOK_SHARED_TOKEN || proof->kind == HOOK_BASIC || proof->kind == HOOK_JWT_HS256)
+		return;
+	proof->hash = (enum hook_hash)READING_WORD(r, reading_text_or(json, "hash", STR("sha256")), HASHES, "hash");
+	proof->encoding = (enum hook_encoding)READING_WORD(r, reading_text(json, "encoding"), ENCODINGS, "encoding");
+	proof->list = (enum hook_list)READING_WORD(r, reading_text_or(json, "list", STR("one")), LISTS, "list");
+	proof->param = reading_text(json, "param");
+	proof->signed_text = reading_text(json, "signed");
+	proof->body_hash = reading_source(r, json, "body_hash");
+	if (proof->list == HOOK_PARAMS)
+		(void)reading_needed(r, proof->param, "param");
+	read_timestamp(r, json_member(json, "timestamp"), proof);
+	check_signed(r, proof);
+}
+
+static void read_proofs(struct reading *r, const json_t *webhook, struct hook_scheme *scheme)
+{
+	const json_t *also = json_member(webhook, "also");
+
+	read_proof(r, webhook, &scheme->proof[scheme->proofs++]);
+	if (json_length(also) >= HOOK_PROOFS_MAX)
+		reading_complain(r, "also");
+	for (size_t i = 0; i < json_length(also) && scheme->proofs < HOOK_PROOFS_MAX; i++) {
+		READING_MEMBERS(r, json_item(also, i), PROOF);
+		read_proof(r, json_item(also, i), &scheme->proof[scheme->proofs++]);
+	}
+}
+
+/* --- handshakes --------------------------------------------------------------------------- */
+
+/* "{{" and "}}" are braces, {name} is a source, or an HMAC of one. */
+static bool is_answer(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		struct str name = str_slice(text, i + 1, text.n);
+
+		if (text.p[i] != '{' && text.p[i] != '}')
+			continue;
+		if (name.n > 0 && name.p[0] == text.p[i]) {
+			i++;
+			continue;
+		}
+		name = str_slice(name, 0, str_find(name, '}'));
+		i += name.n + 1;
+		if (str_starts(name, STR("hmac_hex:")) || str_starts(name, STR("hmac_base64:")))
+			(void)str_cut(&name, ':');
+		if (i >= text.n || !reading_is_source(name))
+			return false;
+	}
+	return true;
+}
+
+static void check_handshake(struct reading *r, const struct hook_handshake *handshake)
+{
+	reading_pair(r, handshake->check, handshake->check_field, "check_field");
+	reading_pair(r, handshake->header, handshake->header_value, "header_value");
+	reading_pair(r, handshake->store, handshake->store_field, "store_field");
+	reading_pair(r, handshake->visit, handshake->visit_address, "visit_address");
+	/* What isn't genuine doesn't send us anywhere. */
+	if (!str_absent(handshake->visit) && (!handshake->is_signed || !is_address_pattern(handshake->visit_address)))
+		reading_complain(r, "visit");
+	if (handshake->status < 200 || handshake->status > 299)
+		reading_complain(r, "status");
+	if (str_absent(handshake->method) && str_absent(handshake->when))
+		reading_complain(r, "when");
+	/* Else every event would be one. */
+	if (str_eq(handshake->method, STR("POST")) && str_absent(handshake->when))
+		reading_complain(r, "when");
+	if (!is_answer(handshake->text))
+		reading_complain(r, "text");
+}
+
+static void read_handshake(struct reading *r, const json_t *json, struct hook_handshake *handshake)
+{
+	int64_t status = 200;
+	struct str type = reading_text_or(json, "content_type", STR("text/plain"));
+
+	READING_MEMBERS(r, json, HANDSHAKE);
+	*handshake = (struct hook_handshake){
+		.method = reading_text(json, "method"),
+		.when = reading_source(r, json, "when"),
+		.equals = reading_text(json, "equals"),
+		.check = reading_source(r, json, "check"),
+		.check_field = reading_text(json, "check_field"),
+		.is_signed = reading_flag(json, "signed"),
+		.text = reading_text_or(json, "text", STR("")),
+		.json = str_eq(type, STR("application/json")),
+		.header = reading_text(json, "header"),
+		.header_value = reading_source(r, json, "header_value"),
+		.store_field = reading_text(json, "store_field"),
+		.store = reading_source(r, json, "store"),
+		.visit = reading_source(r, json, "visit"),
+		.visit_address = reading_text(json, "visit_address"),
+	};
+	if (!handshake->json && !str_eq(type, STR("text/plain")))
+		reading_complain(r, "content_type");
+	if (json_member(json, "status") && !json_integer_of(json_member(json, "status"), &status))
+		reading_complain(r, "status");
+	handshake->status = status < 0 || status > 999 ? 0 : (int)status;
+	check_handshake(r, handshake);
+}
+
+static void read_handshakes(struct reading *r, const json_t *list, struct hook_scheme *scheme)
+{
+	if (json_length(list) > HOOK_HANDSHAKES_MAX)
+		reading_complain(r, "handshakes");
+	for (size_t i = 0; i < json_length(list) && i < HOOK_HANDSHAKES_MAX; i++)
+		read_handshake(r, json_item(list, i), &scheme->handshake[scheme->handshakes++]);
+}
+
+enum err hook_scheme_read(const json_t *webhook, struct hook_scheme *ret_scheme, const char **ret_why)
+{
+	struct reading r = { 0 };
+
+	*ret_scheme = (struct hook_scheme){ 0 };
+	*ret_why = "";
+	if (!webhook || !str_absent(reading_text(webhook, "none")))
+		return ERR_NOT_FOUND;
+	READING_MEMBERS(&r, webhook, WEBHOOK);
+	*ret_scheme = (struct hook_scheme){
+		.event_id = reading_source(&r, webhook, "event_id"),
+		.event_type = reading_source(&r, webhook, "event_type"),
+		.occurred_at = reading_source(&r, webhook, "occurred_at"),
+		.account = reading_source(&r, webhook, "account"),
+		.subject_kind = reading_source(&r, webhook, "subject_kind"),
+		.subject_id = reading_source(&r, webhook, "subject_id"),
+		.list = reading_text(webhook, "list_path"),
+		.repeats = reading_flag(webhook, "repeats"),
+		.empty_answer = reading_flag(webhook, "empty_answer"),
+	};
+	read_proofs(&r, webhook, ret_scheme);
+	read_handshakes(&r, json_member(webhook, "handshakes"), ret_scheme);
+	*ret_why = r.why ? r.why : "";
+	return r.why ? ERR_CONFIG : OK;
+}

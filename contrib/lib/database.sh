@@ -32,6 +32,8 @@ database_config() { # directory (of data), socket, pidfile
 		innodb_buffer_pool_size = 256M
 		max_connections = 400
 		max_allowed_packet = 32M
+		# A page of fifty credentials leaves in one piece.
+		net_buffer_length = 64K
 	END
 }
 

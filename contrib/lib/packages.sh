@@ -5,15 +5,19 @@
 # that came another way is taken as well.
 packages_build=(
 	gcc:gcc make:make autoconf:autoreconf automake:automake pkg-config:pkg-config xz-utils:xz
-	libc6-dev libfcgi-dev libmariadb-dev nettle-dev libjansson-dev libjwt-gnutls-dev libargon2-dev
-	libcrypt-dev libcurl4-gnutls-dev libinih-dev libseccomp-dev libcmocka-dev python3:python3 python3-yaml
+	libc6-dev libfcgi-dev libmariadb-dev nettle-dev libgnutls28-dev libjansson-dev libjwt-gnutls-dev libargon2-dev
+	libcrypt-dev libcurl4-gnutls-dev zlib1g-dev libpq-dev libinih-dev libseccomp-dev libcmocka-dev python3:python3 python3-yaml
 )
 packages_run=(
 	mariadb-server-core:mariadbd mariadb-client-core:mariadb nginx:nginx openssl:openssl curl:curl jq:jq
 	util-linux:setpriv ca-certificates
 )
 packages_docs=(npm:npm)
-packages_test=(nodejs:node npm:npm mariadb-client:mariadb-dump procps:ps)
+# PostgreSQL keeps its server out of the PATH: what Debian 12 calls it.
+packages_test=(
+	nodejs:node npm:npm mariadb-client:mariadb-dump procps:ps
+	chromium:chromium postgresql-15:/usr/lib/postgresql/15/bin/postgres postgresql-client-15:psql
+)
 packages_lint=(clang-tidy:clang-tidy cppcheck:cppcheck shellcheck:shellcheck)
 
 package_missing() { # package or package:command

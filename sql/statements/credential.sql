@@ -1,6 +1,29 @@
 -- Credentials and their versions. What is hidden (deleted_at) is there for nobody but the purge.
 -- Answers are made of `masked`; `ciphertext` is read where a secret is opened, and there only.
 
+-- The answers of credential_get and credential_list as they were kept; NULL: to be made of the columns.
+-- :name credential_answer
+-- :one
+-- :pools front vault
+-- :in credential_id:id
+-- :out answer:bytes(4000)?
+SELECT c.answer
+FROM v_credential_answer c
+:live_join
+WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id;
+
+-- :name credential_answers
+-- :many
+-- :pools front
+-- :in before:id limit:int
+-- :out answer:bytes(4000)?
+SELECT c.answer
+FROM v_credential_answer c
+:live_join
+WHERE c.tenant_id = :tenant AND c.credential_id < :before
+ORDER BY c.credential_id DESC
+LIMIT :limit;
+
 -- :name credential_list
 -- :many
 -- :pools front
@@ -43,23 +66,23 @@ FOR UPDATE;
 -- :name credential_insert
 -- :exec
 -- :pools vault worker ctl
--- :in credential_id:id name:text(200) type:text(32) service:text(64)? key_service:text(64)? status:text(32) masked:json version:int created_by:id created_at:time updated_at:time expires_at:time? verify_status:text(16)? verify_error_code:text(64)? verify_message:text(500)? verify_account:text(1000)? verify_checked_at:time?
+-- :in credential_id:id name:text(200) type:text(32) service:text(64)? key_service:text(64)? status:text(32) masked:json version:int created_by:id created_at:time updated_at:time expires_at:time? verify_status:text(16)? verify_error_code:text(64)? verify_message:text(500)? verify_account:text(1000)? verify_checked_at:time? answer:bytes(4000)?
 INSERT INTO v_credential (tenant_id, credential_id, name, type, service, key_service, status, masked, version,
 	created_by, created_at, updated_at, expires_at, verify_status, verify_error_code, verify_message, verify_account,
-	verify_checked_at)
+	verify_checked_at, answer)
 VALUES (:tenant, :credential_id, :name, :type, :service, :key_service, :status, :masked, :version,
 	:created_by, :created_at, :updated_at, :expires_at, :verify_status, :verify_error_code, :verify_message,
-	:verify_account, :verify_checked_at);
+	:verify_account, :verify_checked_at, :answer);
 
 -- :name credential_update
 -- :exec
 -- :pools vault worker ctl
--- :in credential_id:id name:text(200) service:text(64)? key_service:text(64)? status:text(32) masked:json version:int updated_at:time expires_at:time? verify_status:text(16)? verify_error_code:text(64)? verify_message:text(500)? verify_account:text(1000)? verify_checked_at:time?
+-- :in credential_id:id name:text(200) service:text(64)? key_service:text(64)? status:text(32) masked:json version:int updated_at:time expires_at:time? verify_status:text(16)? verify_error_code:text(64)? verify_message:text(500)? verify_account:text(1000)? verify_checked_at:time? answer:bytes(4000)?
 UPDATE v_credential
 SET name = :name, service = :service, key_service = :key_service, status = :status, masked = :masked,
 	version = :version, updated_at = :updated_at, expires_at = :expires_at, verify_status = :verify_status,
 	verify_error_code = :verify_error_code, verify_message = :verify_message, verify_account = :verify_account,
-	verify_checked_at = :verify_checked_at
+	verify_checked_at = :verify_checked_at, answer = :answer
 WHERE tenant_id = :tenant AND credential_id = :credential_id AND deleted_at IS NULL;
 
 -- Hidden now, destroyed after the retention time. A short-form key's service is free again.
@@ -85,16 +108,29 @@ JOIN v_credential_secret s ON s.tenant_id = c.tenant_id AND s.credential_id = c.
 LEFT JOIN v_tenant_key k ON k.tenant_id = s.tenant_id AND k.generation = s.key_generation
 WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id AND c.deleted_at IS NULL;
 
+-- The newest secret, with what a hand-out of a token must know besides.
+-- :name credential_use
+-- :one
+-- :pools vault worker
+-- :in credential_id:id
+-- :out type:text(32) service:text(64)? status:text(32) owner:id version:int key_generation:int ciphertext:bytes(1048576) root_key_id:text(32)? wrapped:bytes(128)?
+SELECT c.type, c.service, c.status, c.created_by AS owner, s.version, s.key_generation, s.ciphertext, k.root_key_id,
+	k.wrapped
+FROM v_credential c :live_join
+JOIN v_credential_secret s ON s.tenant_id = c.tenant_id AND s.credential_id = c.credential_id AND s.version = c.version
+LEFT JOIN v_tenant_key k ON k.tenant_id = s.tenant_id AND k.generation = s.key_generation
+WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id AND c.deleted_at IS NULL;
+
 -- --- versions -----------------------------------------------------------------
 
 -- :name version_insert
 -- :exec
 -- :pools vault worker ctl
--- :in credential_id:id version:int type:text(32) owner:id key_generation:int ciphertext:bytes(1048576) masked:json created_by:id created_at:time
+-- :in credential_id:id version:int type:text(32) owner:id key_generation:int ciphertext:bytes(1048576) masked:json created_by:id created_at:time made_by:text(16)
 INSERT INTO v_credential_secret (tenant_id, credential_id, version, type, owner, key_generation, ciphertext, masked,
-	created_by, created_at)
+	created_by, created_at, made_by)
 VALUES (:tenant, :credential_id, :version, :type, :owner, :key_generation, :ciphertext, :masked, :created_by,
-	:created_at);
+	:created_at, :made_by);
 
 -- :name version_list
 -- :many
@@ -104,8 +140,21 @@ VALUES (:tenant, :credential_id, :version, :type, :owner, :key_generation, :ciph
 SELECT v.version, v.masked, v.created_by, v.created_at, v.version = c.version AS current
 FROM v_credential c
 JOIN v_credential_version v ON v.tenant_id = c.tenant_id AND v.credential_id = c.credential_id
-WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id AND c.deleted_at IS NULL AND :live
+:live_join
+WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id AND c.deleted_at IS NULL
 ORDER BY v.version DESC;
+
+-- The newest one that is too many, if there is any: refreshes take numbers, too, so that numbers say nothing of how
+-- many there are.
+-- :name version_beyond
+-- :one
+-- :pools vault worker ctl
+-- :in credential_id:id kept:int
+-- :out version:int
+SELECT version FROM v_credential_secret
+WHERE tenant_id = :tenant AND credential_id = :credential_id
+ORDER BY version DESC
+LIMIT 1 OFFSET :kept;
 
 -- :name version_prune
 -- :exec
@@ -113,6 +162,14 @@ ORDER BY v.version DESC;
 -- :in credential_id:id through:int
 DELETE FROM v_credential_secret
 WHERE tenant_id = :tenant AND credential_id = :credential_id AND version <= :through;
+
+-- Of the versions that refreshes made, only the newest is kept.
+-- :name version_drop_refreshed
+-- :exec
+-- :pools vault worker
+-- :in credential_id:id before:int
+DELETE FROM v_credential_secret
+WHERE tenant_id = :tenant AND credential_id = :credential_id AND version < :before AND made_by = 'refresh';
 
 -- --- destruction --------------------------------------------------------------
 

@@ -31,7 +31,8 @@ WHERE m.tenant_id = :tenant AND m.user_id = :user_id;
 SELECT m.user_id, u.email, u.name, m.role, m.created_at
 FROM v_membership m
 JOIN v_user u ON u.user_id = m.user_id
-WHERE m.tenant_id = :tenant AND m.user_id < :before AND :live
+:live_join
+WHERE m.tenant_id = :tenant AND m.user_id < :before
 ORDER BY m.user_id DESC
 LIMIT :limit;
 

@@ -90,7 +90,8 @@ SELECT u.email, u.name, u.email_verified_at, u.created_at, m.tenant_id, t.name A
 FROM v_user u
 JOIN membership m ON m.user_id = u.user_id
 JOIN tenant t ON t.tenant_id = m.tenant_id
-WHERE u.user_id = :user AND t.deleted_at IS NULL AND :live
+:live_join
+WHERE u.user_id = :user AND t.deleted_at IS NULL
 ORDER BY m.created_at, m.tenant_id;
 
 -- :name user_disable

@@ -5,6 +5,7 @@
 
 #include "api/answer.h"
 #include "core/metrics.h"
+#include "fcgi/request.h"
 #include "identity/authenticate.h"
 
 static enum err take_rate(struct ctx *cx, struct rate_table *rates, enum rate_class class, enum rate_subject kind,
@@ -61,14 +62,19 @@ static enum err check_rights(const struct ctx *cx, const struct route *route)
 
 static enum err authenticate(struct ctx *cx, const struct route *route)
 {
-	bool reads = route->method == METHOD_GET;
-	enum err e = identity_authenticate(cx, reads);
+	enum err e = identity_authenticate(cx, route->defers_session);
 
 	if (e == OK && cx->who.who == WHO_NOBODY)
 		e = route->auth == ROUTE_AUTH_USER ? ERR_NO_TOKEN : OK;
 	if (e != OK && err_status(e) == 401)
 		metrics_add(cx->metrics, METRIC_AUTH_REFUSED, 1);
 	return e;
+}
+
+/* Providers send everybody's webhooks from the same addresses: what is counted is where one is sent to. */
+static enum err take_hook_rate(struct ctx *cx, struct rate_table *rates, struct reply *reply)
+{
+	return take_rate(cx, rates, RATE_HOOK, RATE_TENANT, cx->request->path, reply);
 }
 
 enum err admit(struct ctx *cx, struct rate_table *rates, const struct route *route, struct reply *reply)
@@ -78,6 +84,8 @@ enum err admit(struct ctx *cx, struct rate_table *rates, const struct route *rou
 	enum err e;
 
 	TRY(take_rate(cx, rates, class, RATE_ADDRESS, address_subject(cx->address, &network), reply));
+	if (class == RATE_HOOK)
+		return take_hook_rate(cx, rates, reply);
 	if (route->auth == ROUTE_AUTH_NONE)
 		return OK;
 	TRY(authenticate(cx, route));

@@ -3,15 +3,13 @@
 #include <string.h>
 
 /* ASCII only, whatever the locale is. */
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 static bool is_hex(char c) { return str_hex_digit(c) >= 0; }
 static bool is_one_of(char c, const char *set) { return c != '\0' && strchr(set, c); }
 
 static bool all_atom(struct str part)
 {
 	for (size_t i = 0; i < part.n; i++)
-		if (!is_letter(part.p[i]) && !is_digit(part.p[i]) &&
+		if (!char_is_letter(part.p[i]) && !char_is_digit(part.p[i]) &&
 		    !is_one_of(part.p[i], "!#$%&'*+-/=?^_`{|}~"))
 			return false;
 	return part.n > 0;
@@ -21,7 +19,7 @@ static bool all_atom(struct str part)
 static bool is_label(struct str label)
 {
 	for (size_t i = 0; i < label.n; i++)
-		if (!is_letter(label.p[i]) && !is_digit(label.p[i]) && label.p[i] != '-')
+		if (!char_is_letter(label.p[i]) && !char_is_digit(label.p[i]) && label.p[i] != '-')
 			return false;
 	return label.n > 0 && label.n <= 63 && label.p[0] != '-' && label.p[label.n - 1] != '-';
 }
@@ -48,16 +46,16 @@ bool format_is_uri(struct str text)
 {
 	struct str rest = text, scheme = str_cut(&rest, ':');
 
-	if (scheme.n == 0 || !is_letter(scheme.p[0]) || !str_starts(rest, STR("//")))
+	if (scheme.n == 0 || !char_is_letter(scheme.p[0]) || !str_starts(rest, STR("//")))
 		return false;
 	for (size_t i = 0; i < scheme.n; i++)
-		if (!is_letter(scheme.p[i]) && !is_digit(scheme.p[i]) &&
+		if (!char_is_letter(scheme.p[i]) && !char_is_digit(scheme.p[i]) &&
 		    !is_one_of(scheme.p[i], "+-."))
 			return false;
 	for (size_t i = 2; i < rest.n; i++) {
 		char c = rest.p[i];
 		if (c == '%' ? rest.n - i < 3 || !is_hex(rest.p[i + 1]) || !is_hex(rest.p[i + 2])
-			     : !is_letter(c) && !is_digit(c) &&
+			     : !char_is_letter(c) && !char_is_digit(c) &&
 				       !is_one_of(c, "-._~:/?#[]@!$&'()*+,;="))
 			return false;
 	}

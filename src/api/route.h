@@ -48,6 +48,8 @@ struct route {
 	size_t body_max;  /* bytes; without a body enough to tell the client that none is taken */
 	bool transaction; /* the handler runs between BEGIN and COMMIT */
 	bool keeps_answer; /* for an Idempotency-Key; false: a request that comes again is done again */
+	/* Whether the session is live is checked by the handler's first statement, which has no effect without it. */
+	bool defers_session;
 	bool any_query;    /* query parameters that aren't declared are the handler's business */
 	/* Calls the handler of the same name with what route_read made. */
 	enum err (*run)(struct ctx *cx, const void *in, struct reply *reply);

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "core/ctx.h"
 #include "identity/authenticate.h"
+#include "jobs/bell.h"
+#include "jobs/queue_stat.h"
 #include "store/db.h"
 
 enum { ARENA_MAX = 32 << 20, TRIES = 3 };
@@ -71,6 +73,9 @@ static void make_context(struct server *server, struct request *request)
 		.front_keys = parts->front_keys,
 		.vault_keys = parts->vault_keys,
 		.identity = parts->identity,
+		.catalog = parts->catalog,
+		.egress = parts->egress,
+		.calls = parts->calls,
 		.metrics = parts->metrics,
 		.request = request,
 		.now_ms = clock_now_ms(),
@@ -209,7 +214,7 @@ static void forget_try(struct visit *v)
 	reply_reset(v->reply);
 	problem_clear(&v->cx->problem);
 	v->cx->audit = (struct audit_note){ 0 };
-	v->cx->keep_changes = false;
+	v->cx->keep_changes = v->cx->job_added = false;
 }
 
 /* What was rolled back didn't sign anybody in either (a handler that does so changes who asks). */
@@ -233,6 +238,8 @@ static enum err try_write(struct visit *v)
 		return e;
 	}
 	committed = db_commit(cx->db);
+	if (committed == OK && cx->job_added)
+		bell_ring(cx->config->worker_bell);
 	if (committed != OK) {
 		cx->keep_changes = false;
 		reply_reset(v->reply);
@@ -295,6 +302,9 @@ static enum err answer_metrics(struct visit *v)
 
 	v->reply->content_type = "text/plain; version=0.0.4";
 	metrics_write(parts->metrics, parts->pool == ROUTE_FRONT ? "front" : "vault", &v->reply->body);
+	/* While the database is away the rest is still worth having. */
+	if (parts->pool == ROUTE_FRONT && queue_stat_show(parts->db, v->cx->now_ms, &v->reply->body) != OK)
+		log_write(LOG_WARN, "the queues' figures can't be read", LOG_NO_FIELDS);
 	return buf_error(&v->reply->body);
 }
 

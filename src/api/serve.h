@@ -14,7 +14,10 @@
 #include "fcgi/reply.h"
 #include "fcgi/request.h"
 
+struct calls;
+struct catalog;
 struct db;
+struct egress_policy;
 struct identity;
 struct keyring;
 struct server;
@@ -27,6 +30,9 @@ struct server_parts {
 	struct identity *identity;
 	struct keyring *front_keys;
 	struct keyring *vault_keys; /* NULL in the front pool */
+	const struct catalog *catalog;
+	struct egress_policy *egress; /* NULL in the front pool: it calls nobody */
+	struct calls *calls;          /* the same */
 	struct metrics *metrics;
 	struct rate_table *rates;
 };

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "core/answer.h"
 #include "core/ctx.h"
 #include "core/operations.h"
 #include "fcgi/reply.h"
@@ -13,20 +14,6 @@ enum { SUMMARY_ACTORS_MAX = 200, SUMMARY_DAYS = 30, SUMMARY_DAYS_MAX = 92 };
 static const int64_t DAY_MS = 24 * 60 * 60 * 1000LL;
 
 static bool id_before(const struct id *a, const struct id *b) { return memcmp(a->b, b->b, sizeof a->b) < 0; }
-
-static void put_time(struct json_writer *w, const char *key, int64_t ms)
-{
-	char text[TIME_TEXT_MAX];
-
-	jw_put_text(w, key, time_format(ms, text));
-}
-
-static void put_id(struct json_writer *w, const char *key, enum id_kind kind, const struct opt_id *id)
-{
-	char text[ID_TEXT_MAX];
-
-	jw_put_text(w, key, id->set ? id_format(kind, &id->v, text) : STR_NONE);
-}
 
 static enum id_kind actor_id_kind(struct str actor_kind)
 {
@@ -44,21 +31,19 @@ static void write_target(struct json_writer *w, struct str kind, const struct op
 	}
 	jw_object(w);
 	jw_put_text(w, "kind", kind);
-	put_id(w, "id", target_kind, id);
+	answer_opt_id(w, "id", target_kind, id);
 	jw_object_end(w);
 }
 
 static void write_row(struct json_writer *w, const struct sql_audit_list_row *row)
 {
-	const struct opt_id id = { true, row->audit_id };
-
 	jw_object(w);
-	put_id(w, "id", ID_AUDIT, &id);
-	put_time(w, "at", row->at);
+	answer_id(w, "id", ID_AUDIT, &row->audit_id);
+	answer_time(w, "at", row->at);
 	jw_key(w, "actor");
 	jw_object(w);
 	jw_put_text(w, "kind", row->actor_kind);
-	put_id(w, "id", actor_id_kind(row->actor_kind), &row->actor_id);
+	answer_opt_id(w, "id", actor_id_kind(row->actor_kind), &row->actor_id);
 	jw_object_end(w);
 	jw_put_text(w, "action", row->action);
 	jw_put_text(w, "outcome", row->outcome);
@@ -66,7 +51,7 @@ static void write_row(struct json_writer *w, const struct sql_audit_list_row *ro
 	write_target(w, row->target_kind, &row->target_id);
 	jw_put_text(w, "service", row->service);
 	jw_put_text(w, "address", row->address);
-	put_id(w, "request_id", ID_REQUEST, &row->request_id);
+	answer_opt_id(w, "request_id", ID_REQUEST, &row->request_id);
 	jw_put_raw(w, "details", row->details);
 	jw_object_end(w);
 }
@@ -103,23 +88,15 @@ enum err audit_list(struct ctx *cx, const struct audit_list_in *in, struct reply
 {
 	struct sql_audit_list_in filters = { 0 };
 	struct sql_audit_list_row row;
-	struct json_writer w;
-	struct id last = ID_NIL;
+	struct answer_page page;
 	enum err e;
-	int64_t n = 0;
 
 	TRY(read_filters(cx, in, &filters));
 	TRY(sql_audit_list(cx->db, &filters));
-	jw_start(&w, &reply->body);
-	jw_array(&w);
-	while ((e = sql_audit_list_next(cx->db, &row)) == OK && n++ < in->limit) {
-		write_row(&w, &row);
-		last = row.audit_id;
-	}
-	jw_array_end(&w);
-	if (e != OK && e != ERR_END)
-		return e;
-	return n > in->limit ? ctx_cursor_next(cx, reply, &last) : OK;
+	answer_page_start(&page, reply, in->limit);
+	while ((e = sql_audit_list_next(cx->db, &row)) == OK && answer_page_item(&page, &row.audit_id))
+		write_row(&page.w, &row);
+	return answer_page_end(&page, cx, reply, e);
 }
 
 static enum err write_by_action(struct ctx *cx, const struct id *from, const struct id *before, struct json_writer *w)
@@ -152,7 +129,7 @@ static enum err write_by_actor(struct ctx *cx, const struct id *from, const stru
 	while ((e = sql_audit_count_by_actor_next(cx->db, &row)) == OK) {
 		jw_object(w);
 		jw_put_text(w, "kind", row.actor_kind);
-		put_id(w, "id", actor_id_kind(row.actor_kind), &row.actor_id);
+		answer_opt_id(w, "id", actor_id_kind(row.actor_kind), &row.actor_id);
 		jw_put_int(w, "count", row.count);
 		jw_object_end(w);
 	}
@@ -191,8 +168,8 @@ enum err audit_summary(struct ctx *cx, const struct audit_summary_in *in, struct
 		return ctx_bad_field(cx, "query.from", "TOO_SMALL", "must lie at most 92 days before `to`");
 	jw_start(&w, &reply->body);
 	jw_object(&w);
-	put_time(&w, "from", from_ms);
-	put_time(&w, "to", to_ms);
+	answer_time(&w, "from", from_ms);
+	answer_time(&w, "to", to_ms);
 	TRY(write_by_action(cx, &from, &before, &w));
 	TRY(write_by_actor(cx, &from, &before, &w));
 	TRY(write_by_day(cx, &from, &before, &w));

@@ -114,6 +114,26 @@ void buf_add_char(struct buf *buf, char c)
 	count(buf, 1);
 }
 
+static bool is_unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+	       c == '_' || c == '~';
+}
+
+void buf_add_percent(struct buf *buf, struct str s)
+{
+	static const char DIGITS[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (is_unreserved(s.p[i]))
+			buf_add_char(buf, s.p[i]);
+		else
+			buf_add(buf, (const char[]){ '%', DIGITS[c >> 4], DIGITS[c & 15] }, 3);
+	}
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
 {
 	char small[256];

@@ -35,6 +35,8 @@ void buf_add(struct buf *buf, const void *bytes, size_t n);
 void buf_add_str(struct buf *buf, struct str s);
 void buf_add_c(struct buf *buf, const char *c_string);
 void buf_add_char(struct buf *buf, char c);
+/* Percent-encoded: all but RFC 3986's unreserved characters, as a path's segment, a query or a form wants it. */
+void buf_add_percent(struct buf *buf, struct str s);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Room for `n` more bytes at the returned place, or NULL; buf_advance counts what was written there. */
 void *buf_reserve(struct buf *buf, size_t n) MUST_CHECK;

@@ -45,6 +45,13 @@ int64_t clock_monotonic_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+void clock_pause_ms(int64_t ms)
+{
+	const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
 /* Days since the epoch to a date; days since 0000-01-01 or later only. */
 static struct civil civil_from_days(int64_t days)
 {

@@ -33,3 +33,5 @@ int err_status(enum err e) { return entry_of(e)->status; }
 const char *err_words(enum err e) { return entry_of(e)->words; }
 
 enum log_level err_level(enum err e) { return entry_of(e)->level; }
+
+bool err_is_outage(enum err e) { return e == ERR_DB_LOST || e == ERR_DB_UNSURE || e == ERR_NO_MEMORY; }

@@ -2,6 +2,8 @@
 #ifndef LW_BASE_ERR_H
 #define LW_BASE_ERR_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
@@ -20,6 +22,8 @@ const char *err_code(enum err e);
 int err_status(enum err e);
 const char *err_words(enum err e);
 enum log_level err_level(enum err e);
+/* The database or the memory is gone: of a list of things, the next one won't fare better. */
+bool err_is_outage(enum err e);
 
 /* Leave the function with the error, if there is one. */
 #define TRY(expression)                                                                            \

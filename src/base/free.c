@@ -9,7 +9,9 @@
  * Being defined in the executable, these take the place of libc's for every
  * library in the process. Sanitizers bring their own allocator: they keep it.
  */
+#include <errno.h>
 #include <malloc.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +32,16 @@
 #define OWN_FREE 0
 #endif
 #endif
+
+static size_t largest = SIZE_MAX;
+
+size_t free_set_largest(size_t bytes)
+{
+	size_t before = largest;
+
+	largest = bytes;
+	return before;
+}
 
 #if OWN_FREE
 
@@ -54,6 +66,10 @@ __attribute__((visibility("default"))) void *realloc(void *p, size_t n)
 		return NULL;
 	}
 	size_t room = malloc_usable_size(p);
+	if (n > largest) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	if (n <= room && n >= room / 2) {
 		explicit_bzero((char *)p + n, room - n);
 		return p;

@@ -2,6 +2,7 @@
 #include "base/json_read.h"
 
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +148,29 @@ bool json_bool_of(const json_t *value, bool *ret_flag)
 {
 	*ret_flag = json_is_true(value);
 	return json_is_boolean(value);
+}
+
+/* 15 digits unless they would read as another number: 1.1, not 1.1000000000000001. */
+static int print_real(double number, char text[JSON_SCALAR_MAX])
+{
+	int n = snprintf(text, JSON_SCALAR_MAX, "%.15g", number);
+
+	return strtod(text, NULL) == number ? n : snprintf(text, JSON_SCALAR_MAX, "%.17g", number);
+}
+
+struct str json_scalar_text(const json_t *value, char text[JSON_SCALAR_MAX])
+{
+	int n;
+
+	if (json_is_boolean(value))
+		return json_is_true(value) ? STR("true") : STR("false");
+	if (json_is_integer(value))
+		n = snprintf(text, JSON_SCALAR_MAX, "%lld", (long long)json_integer_value(value));
+	else if (json_is_real(value))
+		n = print_real(json_real_value(value), text);
+	else
+		return json_text(value);
+	return (struct str){ text, (size_t)n };
 }
 
 size_t json_length(const json_t *array_or_object)

@@ -36,6 +36,12 @@ struct str json_text(const json_t *value);
 struct str json_member_text(const json_t *object, const char *name);
 bool json_integer_of(const json_t *value, int64_t *ret_number) MUST_CHECK;
 bool json_bool_of(const json_t *value, bool *ret_flag) MUST_CHECK;
+/*
+ * A text, a number or a boolean as text: what isn't a text is written into `text`. The absent text for null, objects
+ * and arrays.
+ */
+enum { JSON_SCALAR_MAX = 32 };
+struct str json_scalar_text(const json_t *value, char text[JSON_SCALAR_MAX]);
 size_t json_length(const json_t *array_or_object);
 json_t *json_item(const json_t *array, size_t index);
 /* Walks an object in the order of its text: for (void *i = json_first(o); i; i = json_next(o, i)). */

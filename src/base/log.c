@@ -1,8 +1,8 @@
 /*
- * A log line is built on the stack and written at once.
+ * A log line is built on the stack and written at once, or gathered with others.
  *
- * A line is at most PIPE_BUF bytes: that is what a pipe takes in one piece
- * (pipe(7)), so lines of several workers on the same stderr never mix.
+ * A line is at most PIPE_BUF bytes, and so are those that are written together: that is what a pipe takes
+ * in one piece (pipe(7)), so lines of several workers on the same stderr never mix.
  */
 #define _GNU_SOURCE /* strerrorname_np */
 #include "base/log.h"
@@ -32,6 +32,13 @@ static struct {
 	struct str request;
 	enum log_level least;
 } here = { "latchwork", { NULL, 0 }, LOG_INFO };
+
+/* Lines that wait for each other. */
+static struct {
+	bool on;
+	size_t n;
+	char p[PIPE_BUF];
+} gathered;
 
 static const char *const LEVELS[] = {
 	[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"
@@ -178,6 +185,24 @@ static void send_line(const char *p, size_t n)
 	}
 }
 
+void log_gather(bool on) { gathered.on = on; }
+
+void log_flush(void)
+{
+	size_t n = gathered.n;
+
+	gathered.n = 0;
+	send_line(gathered.p, n);
+}
+
+static void gather(const struct line *line)
+{
+	if (line->n > sizeof(gathered.p) - gathered.n)
+		log_flush();
+	memcpy(gathered.p + gathered.n, line->p, line->n);
+	gathered.n += line->n;
+}
+
 struct log_field log_text(const char *name, const char *c_string)
 {
 	return log_str(name, str_of(c_string));
@@ -243,6 +268,11 @@ void log_write(enum log_level level, const char *message, struct log_fields fiel
 	if (line.cut)
 		put(&line, ",\"cut\":true", 11);
 	put(&line, "}\n", 2);
-	send_line(line.p, line.n);
+	if (gathered.on)
+		gather(&line);
+	else
+		send_line(line.p, line.n);
+	if (level >= LOG_WARN)
+		log_flush();
 	errno = saved;
 }

@@ -53,5 +53,11 @@ void log_set_level(enum log_level least);
 /* The request that lines belong to from now on; the absent text ends it. The text must outlive it. */
 void log_set_request(struct str request_id);
 void log_write(enum log_level level, const char *message, struct log_fields fields);
+/*
+ * From now on lines below LOG_WARN may wait for others, until 4 KiB are full, a graver line comes, or log_flush: one
+ * write(2) for several of them. For a process that flushes whenever it waits; one that dies loses those of its round.
+ */
+void log_gather(bool on);
+void log_flush(void);
 
 #endif

@@ -120,6 +120,24 @@ struct str str_of_int(int64_t number, char text[STR_INT_MAX])
 	return (struct str){ text + at, STR_INT_MAX - at };
 }
 
+bool str_has_control(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+bool str_is_token(struct str s)
+{
+	static const char OTHERS[] = "!#$%&'*+-.^_`|~";
+
+	for (size_t i = 0; i < s.n; i++)
+		if (!char_is_letter(s.p[i]) && !char_is_digit(s.p[i]) && !memchr(OTHERS, s.p[i], sizeof(OTHERS) - 1))
+			return false;
+	return s.n > 0;
+}
+
 int str_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -204,4 +222,13 @@ size_t str_utf8_length(struct str s)
 	for (size_t i = 0; i < s.n; i++)
 		count += ((unsigned char)s.p[i] & 0xc0) != 0x80;
 	return count;
+}
+
+struct str str_utf8_cut(struct str s, size_t most)
+{
+	size_t at = 0, step;
+
+	for (size_t n = 0; n < most && (step = str_utf8_step(s, at)) > 0; n++)
+		at += step;
+	return (struct str){ s.p, at };
 }

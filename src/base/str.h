@@ -48,6 +48,13 @@ struct str str_trim(struct str s);
 bool str_to_u64(struct str s, uint64_t *ret_value) MUST_CHECK;
 /* The number in decimal; the text is in the caller's array, without a NUL. */
 struct str str_of_int(int64_t number, char text[STR_INT_MAX]);
+/* Of ASCII. */
+static inline bool char_is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline bool char_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+/* A control character of ASCII: what ends a line, a field or a text. */
+bool str_has_control(struct str s);
+/* A token of RFC 9110, section 5.6.2: what a method or the name of a header may be. */
+bool str_is_token(struct str s);
 /* The value of a hex digit in either case; -1 for another character. */
 int str_hex_digit(char c);
 /* JSON's long form of a UTF-16 unit, "\u001b", into six characters (RFC 8259, section 7). */
@@ -58,5 +65,7 @@ bool str_is_utf8(struct str s);
 size_t str_utf8_step(struct str s, size_t at);
 /* Number of code points of valid UTF-8: JSON Schema's minLength and maxLength count these. */
 size_t str_utf8_length(struct str s);
+/* The beginning: at most `most` code points, up to what isn't UTF-8. The absent text stays absent. */
+struct str str_utf8_cut(struct str s, size_t most);
 
 #endif

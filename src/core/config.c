@@ -9,6 +9,7 @@
 
 #include "base/free.h"
 #include "base/log.h"
+#include "core/config_sections.h"
 
 extern char **environ;
 
@@ -41,15 +42,6 @@ static const struct option OPTIONS[] = {
 #undef NUMBER
 #undef FLAG
 #undef LIST
-
-static const struct {
-	const char *key;
-	size_t offset, longest;
-} ISSUER_OPTIONS[] = {
-#define ISSUER_TEXT(key, longest, words) { #key, offsetof(struct config_issuer, key), longest },
-#include "core/config_issuer.def"
-#undef ISSUER_TEXT
-};
 
 struct reading {
 	struct config *config;
@@ -150,44 +142,17 @@ static bool known_section(const char *section, size_t n)
 	return false;
 }
 
-static struct config_issuer *issuer_of(struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->issuer_count; i++)
-		if (strcmp(config->issuer[i].name, name) == 0)
-			return &config->issuer[i];
-	if (config->issuer_count == CONFIG_ISSUERS_MAX || !set_text(&config->issuer[config->issuer_count].name, name))
-		return NULL;
-	return &config->issuer[config->issuer_count++];
-}
-
-static bool set_issuer(struct reading *r, const char *section, const char *name, const char *key, const char *value)
-{
-	struct config_issuer *issuer = issuer_of(r->config, name);
-	char **place;
-
-	if (!issuer)
-		return complain(r, section, key, "too many issuers");
-	for (size_t i = 0; i < ARRAY_SIZE(ISSUER_OPTIONS); i++) {
-		if (strcmp(ISSUER_OPTIONS[i].key, key) != 0)
-			continue;
-		place = (char **)((char *)issuer + ISSUER_OPTIONS[i].offset);
-		if (*place)
-			return complain(r, section, key, "is given twice");
-		if (strlen(value) > ISSUER_OPTIONS[i].longest)
-			return complain(r, section, key, "is too long");
-		return set_text(place, value);
-	}
-	return complain(r, section, key, "there is no such key");
-}
-
 static int on_line(void *user, const char *section, const char *key, const char *value)
 {
 	struct reading *r = user;
 	const struct option *o = find_option(section, key);
+	const char *wrong;
 	bool again;
 
-	if (strncmp(section, "issuer ", 7) == 0)
-		return set_issuer(r, section, section + 7, key, value);
+	if (config_section_named(section)) {
+		wrong = config_section_set(r->config, section, key, value);
+		return !wrong || complain(r, section, key, wrong);
+	}
 	if (!o)
 		return complain(r, section, key,
 				known_section(section, strlen(section))
@@ -292,28 +257,23 @@ static bool is_origin(struct str url)
 /* What a value must be beside its length. */
 static bool texts_good(struct reading *r)
 {
+	static const char ORIGIN[] = "needs https://host[:port], with nothing behind it";
+	struct str origins = str_of(r->config->oauth_return_origins), origin;
 	enum log_level level;
 
+	while (!str_absent(origin = config_list_next(&origins)))
+		if (!is_origin(origin))
+			return complain(r, "oauth", "return_origins", ORIGIN);
 	if (!log_level_parse(str_of(r->config->server_log_level), &level))
 		return complain(r, "server", "log_level", "needs debug, info, warn or error");
-	return is_origin(str_of(r->config->server_public_url)) ||
-	       complain(r, "server", "public_url", "needs https://host[:port], with nothing behind it");
+	return is_origin(str_of(r->config->server_public_url)) || complain(r, "server", "public_url", ORIGIN);
 }
 
-static bool issuers_complete(struct reading *r)
+static bool sections_complete(struct reading *r)
 {
-	for (size_t i = 0; i < r->config->issuer_count; i++) {
-		const struct config_issuer *issuer = &r->config->issuer[i];
-		int sources = !!issuer->jwks_url + !!issuer->jwks_file + !!issuer->pem_file;
+	const char *kind, *name, *lacks = config_sections_incomplete(r->config, &kind, &name);
 
-		if (!issuer->issuer || !issuer->audience)
-			return complain(r, "issuer", issuer->name, "needs issuer and audience");
-		if (sources != 1)
-			return complain(r, "issuer", issuer->name, "needs one of jwks_url, jwks_file and pem_file");
-		if (issuer->jwks_url && !str_starts(str_of(issuer->jwks_url), STR("https://")))
-			return complain(r, "issuer", issuer->name, "jwks_url must begin with https://");
-	}
-	return true;
+	return !lacks || complain(r, kind, name, lacks);
 }
 
 static enum err read_all(struct reading *r, const char *path, char why[CONFIG_WHY_MAX])
@@ -327,7 +287,7 @@ static enum err read_all(struct reading *r, const char *path, char why[CONFIG_WH
 		snprintf(why, CONFIG_WHY_MAX, "%s:%d: %s", path, line, r->why[0] ? r->why : "this isn't `key = value`");
 		return ERR_CONFIG;
 	}
-	if (!issuers_complete(r)) {
+	if (!sections_complete(r)) {
 		snprintf(why, CONFIG_WHY_MAX, "%s: %s", path, r->why);
 		return ERR_CONFIG;
 	}
@@ -366,11 +326,7 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < ARRAY_SIZE(OPTIONS); i++)
 		if (OPTIONS[i].type != OPTION_NUMBER && OPTIONS[i].type != OPTION_FLAG)
 			free(*text_at(config, OPTIONS[i].offset));
-	for (size_t i = 0; i < config->issuer_count; i++) {
-		free(config->issuer[i].name);
-		for (size_t k = 0; k < ARRAY_SIZE(ISSUER_OPTIONS); k++)
-			free(*(char **)((char *)&config->issuer[i] + ISSUER_OPTIONS[k].offset));
-	}
+	config_sections_free(config);
 	free(config);
 }
 
@@ -403,14 +359,5 @@ void config_print(const struct config *config, FILE *out)
 		else
 			fprintf(out, "%s = %s\n", o->key, *(char *const *)place);
 	}
-	for (size_t i = 0; i < config->issuer_count; i++) {
-		fprintf(out, "\n[issuer %s]\n", config->issuer[i].name);
-		for (size_t k = 0; k < ARRAY_SIZE(ISSUER_OPTIONS); k++) {
-			const char *value = *(char *const *)((const char *)&config->issuer[i] +
-							     ISSUER_OPTIONS[k].offset);
-
-			if (value)
-				fprintf(out, "%s = %s\n", ISSUER_OPTIONS[k].key, value);
-		}
-	}
+	config_sections_print(config, out);
 }

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum { CONFIG_ISSUERS_MAX = 8, CONFIG_WHY_MAX = 512 };
+enum { CONFIG_ISSUERS_MAX = 8, CONFIG_CLIENTS_MAX = 128, CONFIG_WHY_MAX = 512 };
 
 /* A section [issuer <name>]: an external identity provider whose tokens are accepted. */
 struct config_issuer {
@@ -22,6 +22,14 @@ struct config_issuer {
 #define ISSUER_TEXT(key, longest, words) char *key;
 #include "core/config_issuer.def"
 #undef ISSUER_TEXT
+};
+
+/* A section [client <connector type>]: the operator's OAuth client of that provider. */
+struct config_client {
+	char *name;
+#define CLIENT_TEXT(key, longest, words) char *key;
+#include "core/config_client.def"
+#undef CLIENT_TEXT
 };
 
 struct config {
@@ -38,6 +46,8 @@ struct config {
 #undef LIST
 	size_t issuer_count;
 	struct config_issuer issuer[CONFIG_ISSUERS_MAX];
+	size_t client_count;
+	struct config_client client[CONFIG_CLIENTS_MAX];
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "fcgi/reply.h"
 #include "fcgi/request.h"
 #include "store/db.h"
@@ -41,6 +42,20 @@ void ctx_enter(struct ctx *cx)
 	db_enter(cx->db, &scope);
 }
 
+void ctx_be_system(struct ctx *cx, const struct id *tenant)
+{
+	cx->who = (struct principal){ .who = WHO_SYSTEM, .tenant = *tenant, .live = true };
+	cx->now_ms = clock_now_ms();
+	cx->audit = (struct audit_note){ 0 };
+	problem_clear(&cx->problem);
+	ctx_enter(cx);
+}
+
+int64_t ctx_next_update(const struct ctx *cx, int64_t before)
+{
+	return cx->now_ms > before ? cx->now_ms : before + 1;
+}
+
 enum err ctx_fail(struct ctx *cx, enum err e, const char *detail)
 {
 	cx->problem.detail = str_of(detail);
@@ -70,14 +85,11 @@ void ctx_audit_detail(struct ctx *cx, const char *name, struct str value)
 	note->details++;
 }
 
-enum { TAG_MAX = 64 };
-
-/* A strong tag: the object's id and its state, both of which the client may know. */
-static struct str tag_of(const struct id *id, int64_t state, char text[TAG_MAX])
+struct str ctx_tag(const struct id *id, int64_t state, char text[CTX_TAG_MAX])
 {
 	char id_text[ID_TEXT_MAX];
 	struct str public = id_format(ID_REQUEST, id, id_text);
-	int n = snprintf(text, TAG_MAX, "\"%.*s-%" PRIx64 "\"", STR_ARG(str_slice(public, 4, 26)), (uint64_t)state);
+	int n = snprintf(text, CTX_TAG_MAX, "\"%.*s-%" PRIx64 "\"", STR_ARG(str_slice(public, 4, 26)), (uint64_t)state);
 
 	return (struct str){ text, (size_t)n };
 }
@@ -98,8 +110,13 @@ static bool tag_listed(struct str list, struct str tag)
 
 enum err ctx_etag(struct ctx *cx, struct reply *reply, const struct id *id, int64_t state)
 {
-	char text[TAG_MAX];
-	struct str tag = tag_of(id, state, text);
+	char text[CTX_TAG_MAX];
+
+	return ctx_put_tag(cx, reply, ctx_tag(id, state, text));
+}
+
+enum err ctx_put_tag(struct ctx *cx, struct reply *reply, struct str tag)
+{
 	bool reading = cx->request && (str_eq(cx->request->method, STR("GET")) ||
 				       str_eq(cx->request->method, STR("HEAD")));
 
@@ -113,10 +130,10 @@ enum err ctx_etag(struct ctx *cx, struct reply *reply, const struct id *id, int6
 
 enum err ctx_if_match(const struct ctx *cx, const struct id *id, int64_t state)
 {
-	char text[TAG_MAX];
+	char text[CTX_TAG_MAX];
 	struct str wanted = cx->request ? request_header(cx->request, "IF_MATCH") : STR_NONE;
 
-	if (str_absent(wanted) || tag_listed(wanted, tag_of(id, state, text)))
+	if (str_absent(wanted) || tag_listed(wanted, ctx_tag(id, state, text)))
 		return OK;
 	return ERR_PRECONDITION_FAILED;
 }

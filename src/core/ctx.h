@@ -17,6 +17,8 @@
 #include "core/principal.h"
 #include "core/problem.h"
 
+struct calls;
+struct catalog;
 struct db;
 struct egress_policy;
 struct identity;
@@ -24,6 +26,7 @@ struct keyring;
 struct metrics;
 struct reply;
 struct request;
+struct tally;
 
 enum audit_action {
 	AUDIT_NONE,
@@ -61,7 +64,10 @@ struct ctx {
 	struct keyring *vault_keys; /* NULL in the front pool */
 	struct identity *identity;  /* signing keys and issuers, made at the start of the process */
 	struct egress_policy *egress; /* what may be called outside; NULL where nothing is */
+	const struct catalog *catalog; /* the connector types; NULL where none are needed */
+	struct calls *calls; /* the caps of calls to the outside, shared by a pool's workers; NULL: none */
 	struct metrics *metrics;    /* shared; may be NULL */
+	struct tally *tally;        /* the worker's count of its jobs, shared; else NULL */
 	const struct request *request; /* NULL outside of a request */
 	int64_t now_ms;
 	struct id request_id;
@@ -70,12 +76,18 @@ struct ctx {
 	struct principal who;
 	struct problem problem;
 	struct audit_note audit;
+	bool job_added; /* the worker is told when the transaction is over */
 	/* The handler answers an error, and what it changed is meant to stay: a counted failed login. */
 	bool keep_changes;
 };
 
 /* Binds the database scope to who asks. Call after `who` is known and each time that it changes. */
 void ctx_enter(struct ctx *cx);
+
+/* Becomes the system in that tenant, now, with nothing noted yet: for what goes from tenant to tenant. */
+void ctx_be_system(struct ctx *cx, const struct id *tenant);
+/* When an object changes that changed `before`: now, but later even within one millisecond, so that its tag differs. */
+int64_t ctx_next_update(const struct ctx *cx, int64_t before);
 
 /* Fails with words of its own, shown as `detail`; the text must be static or the arena's. Returns `e`. */
 enum err ctx_fail(struct ctx *cx, enum err e, const char *detail);
@@ -91,6 +103,11 @@ void ctx_audit_detail(struct ctx *cx, const char *name, struct str value);
  * handler is done. `state` is whatever changes when the object does: a version, a time.
  */
 enum err ctx_etag(struct ctx *cx, struct reply *reply, const struct id *id, int64_t state) MUST_CHECK;
+enum { CTX_TAG_MAX = 64 };
+/* The tag itself, for whoever keeps it: a strong one, of the id and the state, both of which the client may know. */
+struct str ctx_tag(const struct id *id, int64_t state, char text[CTX_TAG_MAX]);
+/* ctx_etag with a tag that was kept. */
+enum err ctx_put_tag(struct ctx *cx, struct reply *reply, struct str tag) MUST_CHECK;
 /* ERR_PRECONDITION_FAILED when If-Match was sent and doesn't hold that tag (or "*"). */
 enum err ctx_if_match(const struct ctx *cx, const struct id *id, int64_t state) MUST_CHECK;
 

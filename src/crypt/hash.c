@@ -4,6 +4,7 @@
 #include <nettle/hkdf.h>
 #include <nettle/hmac.h>
 #include <nettle/pbkdf2.h>
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 
 static const uint8_t *bytes_of(struct str s) { return (const uint8_t *)s.p; }
@@ -30,26 +31,85 @@ void hmac_sha256_of(const struct secret *key, struct byte_parts data, uint8_t re
 	wipe(&hmac, sizeof(hmac));
 }
 
-void hmac_sha1_of(const struct secret *key, struct byte_parts data, uint8_t ret_mac[SHA1_BYTES])
-{
-	struct hmac_sha1_ctx hmac;
+/* --- an HMAC without its key (RFC 2104, section 4: "the intermediate results can be precomputed") --- */
 
-	hmac_sha1_set_key(&hmac, key->n, key->p);
-	for (size_t i = 0; i < data.n; i++)
-		hmac_sha1_update(&hmac, data.v[i].n, bytes_of(data.v[i]));
-	hmac_sha1_digest(&hmac, SHA1_BYTES, ret_mac);
+static void write_words(const uint32_t *words, size_t n, uint8_t *bytes)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < 4; k++)
+			bytes[4 * i + k] = (uint8_t)(words[i] >> (24 - 8 * k));
+}
+
+static void read_words(const uint8_t *bytes, size_t n, uint32_t *words)
+{
+	for (size_t i = 0; i < n; i++)
+		words[i] = (uint32_t)bytes[4 * i] << 24 | (uint32_t)bytes[4 * i + 1] << 16 |
+			   (uint32_t)bytes[4 * i + 2] << 8 | bytes[4 * i + 3];
+}
+
+void hmac_sha256_states(struct str key, uint8_t ret_states[HMAC_SHA256_STATES])
+{
+	struct hmac_sha256_ctx hmac;
+
+	hmac_sha256_set_key(&hmac, key.n, bytes_of(key));
+	write_words(hmac.inner.state, 8, ret_states);
+	write_words(hmac.outer.state, 8, ret_states + SHA256_BYTES);
 	wipe(&hmac, sizeof(hmac));
 }
 
-void hmac_sha512_of(const struct secret *key, struct byte_parts data, uint8_t ret_mac[SHA512_BYTES])
+void hmac_sha1_states(struct str key, uint8_t ret_states[HMAC_SHA1_STATES])
 {
-	struct hmac_sha512_ctx hmac;
+	struct hmac_sha1_ctx hmac;
 
-	hmac_sha512_set_key(&hmac, key->n, key->p);
-	for (size_t i = 0; i < data.n; i++)
-		hmac_sha512_update(&hmac, data.v[i].n, bytes_of(data.v[i]));
-	hmac_sha512_digest(&hmac, SHA512_BYTES, ret_mac);
+	hmac_sha1_set_key(&hmac, key.n, bytes_of(key));
+	write_words(hmac.inner.state, 5, ret_states);
+	write_words(hmac.outer.state, 5, ret_states + SHA1_BYTES);
 	wipe(&hmac, sizeof(hmac));
+}
+
+/* A hash that has taken one block, the padded key. */
+static void sha256_behind_key(const uint8_t *state, struct sha256_ctx *ret_ctx)
+{
+	sha256_init(ret_ctx);
+	read_words(state, 8, ret_ctx->state);
+	ret_ctx->count = 1;
+}
+
+static void sha1_behind_key(const uint8_t *state, struct sha1_ctx *ret_ctx)
+{
+	sha1_init(ret_ctx);
+	read_words(state, 5, ret_ctx->state);
+	ret_ctx->count = 1;
+}
+
+void hmac_sha256_from(const uint8_t states[HMAC_SHA256_STATES], struct byte_parts data,
+		      uint8_t ret_mac[SHA256_BYTES])
+{
+	struct sha256_ctx sha256;
+
+	sha256_behind_key(states, &sha256);
+	for (size_t i = 0; i < data.n; i++)
+		sha256_update(&sha256, data.v[i].n, bytes_of(data.v[i]));
+	sha256_digest(&sha256, SHA256_BYTES, ret_mac);
+	sha256_behind_key(states + SHA256_BYTES, &sha256);
+	sha256_update(&sha256, SHA256_BYTES, ret_mac);
+	sha256_digest(&sha256, SHA256_BYTES, ret_mac);
+	wipe(&sha256, sizeof(sha256));
+}
+
+void hmac_sha1_from(const uint8_t states[HMAC_SHA1_STATES], struct byte_parts data,
+		    uint8_t ret_mac[SHA1_BYTES])
+{
+	struct sha1_ctx sha1;
+
+	sha1_behind_key(states, &sha1);
+	for (size_t i = 0; i < data.n; i++)
+		sha1_update(&sha1, data.v[i].n, bytes_of(data.v[i]));
+	sha1_digest(&sha1, SHA1_BYTES, ret_mac);
+	sha1_behind_key(states + SHA1_BYTES, &sha1);
+	sha1_update(&sha1, SHA1_BYTES, ret_mac);
+	sha1_digest(&sha1, SHA1_BYTES, ret_mac);
+	wipe(&sha1, sizeof(sha1));
 }
 
 /* RFC 5869, section 2.2: the pseudorandom key. */

@@ -141,9 +141,14 @@ enum err conn_read_body(struct conn *conn, int patience_ms, struct buf *body)
 	return buf_error(body) == ERR_TOO_BIG ? ERR_BODY_TOO_LARGE : buf_error(body);
 }
 
+bool conn_stays(const struct conn *conn)
+{
+	return !conn->failed && !conn->last && conn->records.keep;
+}
+
 enum conn_event conn_answered(struct conn *conn)
 {
-	bool close_it = conn->failed || conn->last || !conn->records.keep;
+	bool close_it = !conn_stays(conn);
 
 	if (conn->records.phase == RECORDS_DONE) {
 		if (close_it)

@@ -46,6 +46,8 @@ enum conn_event conn_read(struct conn *conn) MUST_CHECK;
  * ERR_BODY_TOO_LARGE when `body` can't take it, ERR_BAD_REQUEST when it doesn't come.
  */
 enum err conn_read_body(struct conn *conn, int patience_ms, struct buf *body) MUST_CHECK;
+/* It is open for another request once this one is answered. */
+bool conn_stays(const struct conn *conn);
 /* After the answer: CONN_WAIT for the next request or the rest of the body, or CONN_GONE. */
 enum conn_event conn_answered(struct conn *conn) MUST_CHECK;
 /*

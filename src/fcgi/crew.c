@@ -12,7 +12,7 @@
 #include "base/log.h"
 
 /* The child: gives up what is the master's, and never returns into its code. */
-static NORETURN void become_worker(const struct crew *crew, const struct worker_options *options,
+static NORETURN void become_worker(const struct crew *crew, const struct crew_work *work,
 				   const struct worker_seat *seat, pid_t master)
 {
 	/* A pool without its master would never be reloaded or stopped: its workers go with it. */
@@ -22,10 +22,18 @@ static NORETURN void become_worker(const struct crew *crew, const struct worker_
 	for (size_t i = 0; i < crew->count; i++)
 		if (crew->v[i].ready_fd >= 0)
 			close(crew->v[i].ready_fd);
-	_exit(worker_run(options, seat));
+	_exit(work->live(work->arg, seat));
 }
 
-enum err crew_start(struct crew *crew, unsigned generation, const struct worker_options *options,
+static bool is_taken(const struct crew *crew, unsigned generation, unsigned number)
+{
+	for (size_t i = 0; i < crew->count; i++)
+		if (crew->v[i].generation == generation && crew->v[i].number == number)
+			return true;
+	return false;
+}
+
+enum err crew_start(struct crew *crew, unsigned generation, const struct crew_work *work,
 		    const struct worker_seat *seat)
 {
 	struct worker_seat own = *seat;
@@ -37,10 +45,12 @@ enum err crew_start(struct crew *crew, unsigned generation, const struct worker_
 	if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0)
 		return ERR_IO;
 	own.ready_fd = ready[1];
+	while (is_taken(crew, generation, own.number))
+		own.number++;
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(ready[0]);
-		become_worker(crew, options, &own, master);
+		become_worker(crew, work, &own, master);
 	}
 	close(ready[1]);
 	if (pid < 0) {
@@ -49,6 +59,7 @@ enum err crew_start(struct crew *crew, unsigned generation, const struct worker_
 	}
 	crew->v[crew->count++] = (struct crew_member){ .pid = pid,
 						       .generation = generation,
+						       .number = own.number,
 						       .ready_fd = ready[0],
 						       .started_us = clock_monotonic_us() };
 	return OK;

@@ -16,6 +16,7 @@ enum { CREW_MAX = 4096 }; /* several generations can be on their way out at once
 struct crew_member {
 	pid_t pid;
 	unsigned generation;
+	unsigned number; /* among those of its generation that are alive: the least that was free */
 	bool ready;
 	int ready_fd; /* -1 once it has spoken */
 	int64_t started_us;
@@ -33,8 +34,14 @@ struct crew_death {
 	int status; /* waitpid's */
 };
 
+/* What a worker process does; it ends with the status that is returned. */
+struct crew_work {
+	int (*live)(void *arg, const struct worker_seat *seat);
+	void *arg;
+};
+
 /* Forks a worker of that generation. */
-enum err crew_start(struct crew *crew, unsigned generation, const struct worker_options *options,
+enum err crew_start(struct crew *crew, unsigned generation, const struct crew_work *work,
 		    const struct worker_seat *seat) MUST_CHECK;
 /* One worker that has ended, or false. */
 bool crew_reap(struct crew *crew, struct crew_death *ret_death) MUST_CHECK;

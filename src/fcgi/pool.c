@@ -84,10 +84,20 @@ static int drain_ms(const struct pool *pool)
 
 /* --- workers -------------------------------------------------------------- */
 
+static int serve(void *arg, const struct worker_seat *seat)
+{
+	const struct pool *pool = arg;
+
+	return worker_run(&pool->options->worker, seat);
+}
+
 /* false: it couldn't be started, and another try should wait. */
 static bool start_worker(struct pool *pool, unsigned generation)
 {
-	enum err e = crew_start(&pool->crew, generation, &pool->options->worker, &pool->seat);
+	const struct crew_work work = pool->options->listener
+					      ? (struct crew_work){ serve, pool }
+					      : (struct crew_work){ pool->options->live, pool->options->arg };
+	enum err e = crew_start(&pool->crew, generation, &work, &pool->seat);
 
 	if (e != OK)
 		log_write(LOG_ERROR, "a worker can't be started", LOG_FIELDS(log_err(e)));
@@ -199,7 +209,8 @@ static void begin_stop(struct pool *pool)
 	log_write(LOG_INFO, "stopping", LOG_NO_FIELDS);
 	notify_stopping();
 	/* First nobody can connect any more, so that the workers can answer all who have. */
-	listen_unlink(pool->options->listener);
+	if (pool->options->listener)
+		listen_unlink(pool->options->listener);
 	crew_dismiss(&pool->crew, 0, SIGINT, drain_ms(pool));
 }
 
@@ -220,6 +231,11 @@ static void step(struct pool *pool)
 		end_reload(pool);
 	else if (pool->next != 0 && clock_monotonic_us() >= pool->next_until_us)
 		give_up_next(pool, "the new workers weren't ready in time");
+	if (!pool->announced && crew_count_ready(&pool->crew, pool->generation) >= pool->size) {
+		pool->announced = true;
+		log_write(LOG_INFO, "ready", LOG_FIELDS(log_int("workers", (int64_t)pool->size)));
+		notify_ready();
+	}
 	/* The first generation comes up before the first reload; a table full of leavers empties first. */
 	if (pool->want_reload && pool->next == 0 && pool->announced &&
 	    pool->crew.count + 2 * POOL_WORKERS_MAX < CREW_MAX) {
@@ -227,11 +243,6 @@ static void step(struct pool *pool)
 		begin_reload(pool);
 	}
 	fill_up(pool);
-	if (!pool->announced && crew_count_ready(&pool->crew, pool->generation) >= pool->size) {
-		pool->announced = true;
-		log_write(LOG_INFO, "ready", LOG_FIELDS(log_int("workers", (int64_t)pool->size)));
-		notify_ready();
-	}
 }
 
 /* Until when nothing but a signal or a descriptor can ask for a step. */
@@ -269,10 +280,10 @@ static void wait_for_news(struct pool *pool)
 
 static enum err check(const struct pool_options *o)
 {
-	bool sound = o->listener && o->listener->fd >= 0 && o->workers > 0 &&
-		     o->workers <= POOL_WORKERS_MAX && o->worker.start && o->worker.handle;
+	bool sound = o->listener ? o->listener->fd >= 0 && o->worker.start && o->worker.handle
+				 : o->live != NULL;
 
-	return sound ? OK : ERR_CONFIG;
+	return sound && o->workers > 0 && o->workers <= POOL_WORKERS_MAX ? OK : ERR_CONFIG;
 }
 
 static void run(struct pool *pool)
@@ -310,15 +321,17 @@ enum err pool_run(const struct pool_options *options)
 			       .generation = 1,
 			       .size = options->workers,
 			       .signal_fd = -1,
-			       .seat = { .listen_fd = options->listener->fd,
-					 .give_fd = -1,
-					 .take_fd = -1,
-					 .empty_backlog = !options->listener->from_systemd } };
+			       .seat = { .listen_fd = -1, .give_fd = -1, .take_fd = -1 } };
+	if (options->listener) {
+		pool->seat.listen_fd = options->listener->fd;
+		pool->seat.empty_backlog = !options->listener->from_systemd;
+	}
 	enum err e = open_all(pool);
 	if (e == OK) {
 		run(pool);
 		pidfile_remove(options->pidfile);
-		listen_close(options->listener);
+		if (options->listener)
+			listen_close(options->listener);
 	}
 	close_all(pool);
 	free(pool);

@@ -18,14 +18,19 @@
 enum { POOL_WORKERS_MAX = 1024 };
 
 struct pool_options {
-	struct listener *listener;    /* open; the pool unlinks and closes it at the end */
+	struct listener *listener;    /* open; the pool unlinks and closes it at the end. NULL: see `live` */
 	unsigned workers;             /* 1 to POOL_WORKERS_MAX */
 	int drain_ms;                 /* how long a worker may finish what it has before SIGKILL; 0: 30 s */
 	int ready_ms;                 /* how long a new worker may take to start; 0: 30 s */
 	const char *pidfile;          /* NULL: none */
 	struct worker_options worker;
 
-	void *arg; /* for reload */
+	void *arg; /* for reload and live */
+	/*
+	 * Without a listener: what a worker does instead of serving one. It calls seat_say_ready, obeys SIGTERM and
+	 * SIGINT, and its process ends with the status that it returns.
+	 */
+	int (*live)(void *arg, const struct worker_seat *seat);
 	/*
 	 * Reads the configuration again, in the master; NULL: nothing to read. When it fails, the old
 	 * workers stay. It may change `workers`, the times and `worker` of these options. When it works

@@ -1,11 +1,10 @@
 /* Building an answer, and sending it. */
 #include "fcgi/reply.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "fcgi/outbox.h"
 #include "fcgi/records.h"
 #include "fcgi/send.h"
 
@@ -38,19 +37,6 @@ void reply_done(struct reply *reply)
 	buf_done(&reply->head);
 }
 
-static bool is_token(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-		bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-				    (c >= 'A' && c <= 'Z');
-
-		if (!alphanumeric && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
-			return false;
-	}
-	return s.n > 0;
-}
-
 static bool is_ours(struct str name)
 {
 	return str_eq_nocase(name, STR("Status")) || str_eq_nocase(name, STR("Content-Type")) ||
@@ -71,7 +57,7 @@ static bool is_field_value(struct str s)
 
 enum err reply_header(struct reply *reply, const char *name, struct str value)
 {
-	if (!is_token(str_of(name)) || is_ours(str_of(name)) || !is_field_value(value) ||
+	if (!str_is_token(str_of(name)) || is_ours(str_of(name)) || !is_field_value(value) ||
 	    reply->headers == REPLY_HEADERS_MAX)
 		return ERR_INTERNAL;
 	buf_add_c(&reply->head, name);
@@ -129,39 +115,23 @@ static const char *status_words(int status)
 /* Status, type and length stand before the headers that were added. */
 static void finish_head(const struct reply *reply, struct buf *head)
 {
-	buf_printf(head, "Status: %d %s\r\n", reply->status, status_words(reply->status));
+	char number[STR_INT_MAX];
+
+	buf_add_c(head, "Status: ");
+	buf_add_str(head, str_of_int(reply->status, number));
+	buf_add_char(head, ' ');
+	buf_add_c(head, status_words(reply->status));
 	if (has_content(reply->status)) {
-		if (reply->content_type && is_field_value(str_of(reply->content_type)))
-			buf_printf(head, "Content-Type: %s\r\n", reply->content_type);
-		buf_printf(head, "Content-Length: %zu\r\n", reply->body.n);
+		if (reply->content_type && is_field_value(str_of(reply->content_type))) {
+			buf_add_c(head, "\r\nContent-Type: ");
+			buf_add_c(head, reply->content_type);
+		}
+		buf_add_c(head, "\r\nContent-Length: ");
+		buf_add_str(head, str_of_int((int64_t)reply->body.n, number));
 	}
+	buf_add(head, "\r\n", 2);
 	buf_add_str(head, buf_str(&reply->head));
 	buf_add(head, "\r\n", 2);
-}
-
-/* Sends all pieces; the socket blocks, with a time limit for each wait. */
-static enum err send_all(int fd, struct iovec *v, size_t count)
-{
-	while (count > 0) {
-		struct msghdr message = { .msg_iov = v, .msg_iovlen = count };
-		ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent <= 0)
-			return ERR_IO;
-		size_t n = (size_t)sent;
-		while (count > 0 && n >= v->iov_len) {
-			n -= v->iov_len;
-			v++;
-			count--;
-		}
-		if (count > 0) {
-			v->iov_base = (char *)v->iov_base + n;
-			v->iov_len -= n;
-		}
-	}
-	return OK;
 }
 
 /* The records of one answer, as pieces for sendmsg. */
@@ -220,7 +190,9 @@ static enum err send_records(struct str head, struct str body, const struct send
 	for (size_t at = first; at < body.n; at += CHUNK)
 		add_record(&stream, str_slice(body, at, CHUNK), STR(""));
 	add_piece(&stream, end, write_end(end, options));
-	return send_all(options->fd, stream.v, stream.count);
+	if (options->outbox)
+		return outbox_keep(options->outbox, options->fd, stream.v, stream.count);
+	return outbox_send(options->fd, stream.v, stream.count);
 }
 
 enum err reply_send(struct reply *reply, const struct send_options *options)

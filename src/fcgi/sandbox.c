@@ -63,6 +63,9 @@ static const int common[] = {
 static const int sockets[] = { SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(connect),
 			       SCMP_SYS(bind), SCMP_SYS(listen) };
 
+/* A key that a client library takes as a file goes to one in memory, which nobody else may read. */
+static const int key_files[] = { SCMP_SYS(fchmod) };
+
 /* What it takes to run another program in a child with limits of its own. */
 static const int children[] = { SCMP_SYS(fork),	 SCMP_SYS(vfork),     SCMP_SYS(kill),
 				SCMP_SYS(setpgid), SCMP_SYS(setsid),  SCMP_SYS(setrlimit),
@@ -119,7 +122,8 @@ static bool allow_sockets(scmp_filter_ctx filter, const struct profile *profile)
 		       allow_domain(filter, SCMP_SYS(socketpair), AF_UNIX) &&
 		       allow_handover(filter);
 	if (done && profile->inet_sockets)
-		done = allow_domain(filter, SCMP_SYS(socket), AF_INET) &&
+		done = allow(filter, key_files, ARRAY_SIZE(key_files)) &&
+		       allow_domain(filter, SCMP_SYS(socket), AF_INET) &&
 		       allow_domain(filter, SCMP_SYS(socket), AF_INET6);
 	return done;
 }

@@ -23,6 +23,7 @@
 #include "fcgi/connections.h"
 #include "fcgi/decode.h"
 #include "fcgi/handover.h"
+#include "fcgi/outbox.h"
 #include "fcgi/send.h"
 
 enum {
@@ -51,6 +52,7 @@ struct worker {
 	uint64_t requests_left; /* until this worker is recycled; 0: never */
 	struct decoder decoder;
 	struct reply reply;
+	struct outbox outbox;
 	void *state;
 };
 
@@ -127,6 +129,15 @@ static bool take_one(struct worker *w)
 
 /* --- requests ------------------------------------------------------------- */
 
+/*
+ * Whether its answer may wait for the end of the round. A read waits for no lock, so that nothing stays behind for
+ * long; and should the process die meanwhile, nginx asks another one again.
+ */
+static bool may_wait(const struct request *request)
+{
+	return str_eq(request->method, STR("GET")) || str_eq(request->method, STR("HEAD"));
+}
+
 static void answer(struct worker *w, struct conn *conn)
 {
 	struct request request;
@@ -135,6 +146,8 @@ static void answer(struct worker *w, struct conn *conn)
 	enum err e = decoder_begin(&w->decoder, conn, &request);
 	log_set_request(request.request_id);
 	if (e == OK) {
+		if (!may_wait(&request))
+			outbox_flush(&w->outbox);
 		w->options->handle(w->state, &request, &w->reply);
 	} else {
 		w->reply.status = err_status(e);
@@ -147,7 +160,8 @@ static void answer(struct worker *w, struct conn *conn)
 	struct send_options send = { .fd = conn->fd,
 				     .request_id = conn->records.request_id,
 				     .head_only = str_eq(request.method, STR("HEAD")),
-				     .last = conn->last };
+				     .last = conn->last,
+				     .outbox = may_wait(&request) && conn_stays(conn) ? &w->outbox : NULL };
 	if (reply_send(&w->reply, &send) != OK)
 		conn->failed = true;
 	reply_reset(&w->reply);
@@ -169,6 +183,7 @@ static void serve(struct worker *w, struct conn *conn)
 		answer(w, conn);
 		conn->served++;
 		conn->touched_us = clock_monotonic_us();
+		outbox_flush_old(&w->outbox, conn->touched_us);
 		event = conn_answered(conn);
 		count_request(w);
 	}
@@ -236,6 +251,7 @@ static void dispatch(struct worker *w, const struct epoll_event *events, int n)
 		else if (w->course == RUN && may_take_more(w))
 			(void)(what == &w->listen ? accept_one(w) : take_one(w));
 	}
+	outbox_flush(&w->outbox);
 }
 
 static void loop(struct worker *w)
@@ -243,8 +259,10 @@ static void loop(struct worker *w)
 	struct epoll_event events[EVENTS];
 	int timeout_ms;
 
+	log_gather(w->options->mode == WORKER_POLLING);
 	while (stay(w, &timeout_ms)) {
 		choose_sources(w, &timeout_ms);
+		log_flush();
 		int n = epoll_wait(w->connections.epoll_fd, events, EVENTS, timeout_ms);
 		if (n > 0)
 			dispatch(w, events, n);
@@ -281,13 +299,13 @@ static enum err set_up(struct worker *w)
 	return decoder_init(&w->decoder, patience_ms);
 }
 
-static void say_ready(int ready_fd)
+void seat_say_ready(const struct worker_seat *seat)
 {
 	/* When the master doesn't hear it, it will start another worker instead. */
-	ssize_t n = write(ready_fd, "r", 1);
+	ssize_t n = write(seat->ready_fd, "r", 1);
 
 	(void)n;
-	close(ready_fd);
+	close(seat->ready_fd);
 }
 
 int worker_run(const struct worker_options *options, const struct worker_seat *seat)
@@ -302,7 +320,7 @@ int worker_run(const struct worker_options *options, const struct worker_seat *s
 	w.state = options->start(options->arg);
 	if (!w.state)
 		return 1;
-	say_ready(seat->ready_fd);
+	seat_say_ready(seat);
 	loop(&w);
 	if (options->stop)
 		options->stop(w.state);
@@ -310,5 +328,6 @@ int worker_run(const struct worker_options *options, const struct worker_seat *s
 	decoder_done(&w.decoder);
 	connections_done(&w.connections);
 	close(w.signals.fd);
+	log_flush();
 	return 0;
 }

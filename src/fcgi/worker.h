@@ -43,9 +43,13 @@ struct worker_seat {
 	int listen_fd;
 	int give_fd;  /* kept connections that a worker hands to the others (SOCK_SEQPACKET) */
 	int take_fd;  /* and where they take them */
-	int ready_fd; /* one byte is written here when `start` is done, then it is closed */
+	int ready_fd; /* for seat_say_ready */
+	unsigned number; /* 0 and up: no two workers of a generation have the same at a time */
 	bool empty_backlog; /* on a stop, answer who has connected already: nobody else will */
 };
+
+/* Tells the master that this worker has opened what it needs. Once. */
+void seat_say_ready(const struct worker_seat *seat);
 
 /*
  * Runs until SIGTERM, SIGINT or the end of `recycle_after`; returns the process's exit status.

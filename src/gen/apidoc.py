@@ -20,7 +20,7 @@ MEMBERS = {  # what each object of the document may hold, besides x- members
     "parameter": "name in required description schema example examples deprecated",
     "body": "description required content", "media": "schema example examples"}
 VENDOR = {"x-pool", "x-auth", "x-scope", "x-role", "x-rate", "x-audit", "x-body-limit", "x-transaction",
-          "x-raw-body", "x-any-query", "x-keeps-answer"}
+          "x-raw-body", "x-any-query", "x-keeps-answer", "x-defers-session"}
 BODY_MAX = 1 << 20
 PARAMS_MAX, QUERY_MAX = 8, 64  # ROUTE_PARAMS_MAX, and the bits in which read.c notes what it has seen
 
@@ -70,6 +70,7 @@ class Operation:
     body_max: int = 4096
     transaction: bool = False
     keeps_answer: bool = True
+    defers_session: bool = False
     any_query: bool = False
     schema: Schema = None
     example: object = None
@@ -259,6 +260,9 @@ class Reader:
         op.keeps_answer = self.get(node, "x-keeps-answer", bool, True)
         op.transaction = self.get(node, "x-transaction", bool, op.method != "GET")
         op.any_query = self.get(node, "x-any-query", bool, False)
+        op.defers_session = self.get(node, "x-defers-session", bool, op.method == "GET")
+        if op.defers_session and op.transaction:
+            self.problems.add(node.line, "x-defers-session leaves a transaction open to anybody: x-transaction has to be false")
 
     # --- inputs --------------------------------------------------------------
     def parameters(self, op, item, names):

@@ -1,7 +1,7 @@
 """Makes the manual pages: fills the templates in contrib/man with what the tables say.
 
-A template is mdoc(7). A line `@CONFIG@`, `@ISSUER@`, `@VERBS@`, `@ERRORS@` or
-`@ACTIONS@` is replaced by a list made from the table of that name; @VERSION@
+A template is mdoc(7). A line `@CONFIG@`, `@ISSUER@`, `@CLIENT@`, `@CONNECTOR@`, `@VERBS@`,
+`@ERRORS@` or `@ACTIONS@` is replaced by a list made from the table of that name; @VERSION@
 and @CONF@ are replaced wherever they stand.
 
     mangen.py --src DIR --version V --conf FILE TEMPLATE OUT
@@ -9,6 +9,7 @@ and @CONF@ are replaced wherever they stand.
 
 import argparse
 import ast
+import json
 import re
 import sys
 from pathlib import Path
@@ -93,6 +94,68 @@ def simple_list(path, term):
     return out + [".El"]
 
 
+KINDS = {
+    "ID": "lower case letters, digits and _",
+    "NAME": "letters, digits, _ and -",
+    "LINE": "a text of one line",
+    "TEXT": "a text",
+    "TEMPLATE": "a template",
+    "URL": "a URL, a template",
+    "LINK": "an https URL",
+    "JSON": "a text that holds JSON, a template",
+    "REGEX": "a regular expression",
+    "PATH": "a path",
+    "INT": "a number",
+    "FLAG": "true or false",
+    "LINES": "a list of texts",
+    "NAMES": "a list of names",
+    "HOSTS": "a list of hosts",
+    "PATHS": "a list of paths",
+    "SOURCES": "a list of sources",
+    "PAIRS": "an object of templates",
+    "GRADES": "an object",
+    "ANY": "an object",
+}
+
+
+def connector_member(macro, arguments):
+    """A member's object, name, words, the object that its values are, and what a value looks like."""
+    if macro == "MEMBER":
+        member_of, _field, name, kind, flags, fallback, of, words = arguments
+        form = " | ".join(json.dumps(w) for w in of.split("|")) if kind in ("WORD", "ENUM", "EITHER") else KINDS[kind]
+        if flags == "REQUIRED":
+            form += "; required"
+        elif fallback != "NULL":
+            form += f"; default {json.dumps(fallback)}"
+        return member_of, name, words, None, form
+    words = arguments[-1]
+    if macro == "INSIDE" or macro == "RAW":
+        item = arguments[2] if macro == "INSIDE" else None
+        return arguments[0], arguments[1], words, item, "an object"
+    if macro == "PART":
+        return arguments[0], arguments[2], words, arguments[3], "an object"
+    if macro == "BASIC":
+        return arguments[0], arguments[3], words, None, "a list of two templates"
+    item, name = arguments[-2], arguments[3]
+    form = {"OPTIONAL": "an object", "MAP": "an object of objects", "LIST": "a list of objects"}[macro]
+    return arguments[0], name, words, item, form + ("; required" if "REQUIRED" in arguments else "")
+
+
+def connector_list(src):
+    """Each kind of object in the file with its members, under the names of the members that it is found at."""
+    entries = list(read_table(src / "connect/members.def"))
+    members = [connector_member(macro, arguments) for macro, arguments in entries if macro != "OBJECT"]
+    out = []
+    for _, (made_of, _struct, words) in (e for e in entries if e[0] == "OBJECT"):
+        found_at = list(dict.fromkeys(name for _, name, _, item, _ in members if item == made_of))
+        out += [f".Ss {', '.join(found_at) or 'The file'}", escape(words), ".Bl -tag -width Ds"]
+        for member_of, name, words, _, form in members:
+            if member_of == made_of:
+                out += [f".It Cm {escape(name)}", escape(words), ".br", escape(f"({form})")]
+        out.append(".El")
+    return out
+
+
 def verb_list(src):
     out = [".Bl -tag -width Ds"]
     for _, (verb, usage, _handler, words) in read_table(src / "main/verbs.def"):
@@ -104,6 +167,8 @@ def lists(src):
     return {
         "@CONFIG@": lambda: config_list(src),
         "@ISSUER@": lambda: simple_list(src / "core/config_issuer.def", lambda a: (f"Cm {a[0]}", a[-1])),
+        "@CLIENT@": lambda: simple_list(src / "core/config_client.def", lambda a: (f"Cm {a[0]}", a[-1])),
+        "@CONNECTOR@": lambda: connector_list(src),
         "@VERBS@": lambda: verb_list(src),
         "@OPTIONS@": lambda: simple_list(
             src / "main/options.def", lambda a: (f"Fl -{escape(a[0])}" + (f" Ar {a[1]}" if a[1] else ""), a[-1])

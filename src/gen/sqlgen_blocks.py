@@ -7,7 +7,7 @@ class Use:
 
     def __init__(self, name, alias, item, columns=None, derived=False):
         self.name, self.alias, self.line = name, alias, item.line
-        self.macro = getattr(item, "macro", None)
+        self.macro = item.macro
         self.columns = columns  # names, or None when they aren't known
         self.derived = derived
         self.access = {"SELECT"}

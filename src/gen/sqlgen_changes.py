@@ -1,4 +1,4 @@
-"""The part of the analysis that reads INSERT, REPLACE, UPDATE, DELETE and SET."""
+"""The part of the analysis that reads INSERT, REPLACE, UPDATE, DELETE, SET and CALL."""
 from sqlgen_blocks import Condition
 from sqlgen_tokens import is_op, split
 
@@ -123,4 +123,11 @@ class Changes:
             if not part or part[0].kind != "variable" or part[0].text.startswith("@@"):
                 raise self.fail(items[0], "SET assigns user variables (@name) only")
         self.subqueries(items, block)
+        return block
+
+    def call(self, items, parent):
+        block = self.block("CALL", parent)
+        if len(items) != 3 or not items[1].name() or items[2].kind != "group":
+            raise self.fail(items[0], "CALL procedure(...) expected")
+        self.expression(items[2].items, block)
         return block

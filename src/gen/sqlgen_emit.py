@@ -19,7 +19,7 @@ def flags(statement, analysis):
         names.append("STMT_READ")
     if any(v.source == "scope" and v.name == "tenant" for v in statement.params):
         names.append("STMT_TENANT")
-    if "live" in statement.macros:
+    if statement.checks_session:
         names.append("STMT_LIVE")
     return names + [f"STMT_{flag.upper()}" for flag in sorted(statement.flags)]
 
@@ -164,11 +164,11 @@ def grants(statements, analyses, schema):
             if pool in statement.pools:
                 for name, access in accesses(statement, analyses[statement]).items():
                     tables.setdefault(name, set()).update(access)
-                called |= set(functions(statement.items)) & schema.functions
+                called |= set(functions(statement.items)) & schema.routines.keys()
         for name in sorted(tables):
             privileges = [p for p in ("SELECT", "INSERT", "UPDATE", "DELETE") if p in tables[name]]
             out.append(f"GRANT {', '.join(privileges)} ON {name} TO @{pool}@;")
-        out += [f"GRANT EXECUTE ON FUNCTION {name} TO @{pool}@;" for name in sorted(called)]
+        out += [f"GRANT EXECUTE ON {schema.routines[name]} {name} TO @{pool}@;" for name in sorted(called)]
     return "\n".join(out) + "\n"
 
 

@@ -93,21 +93,28 @@ AGGREGATES = {"AVG", "BIT_AND", "BIT_OR", "BIT_XOR", "COUNT", "GROUP_CONCAT", "J
 
 def live(statement, analysis, _schema):
     """A row, or a change, proves that the session is live: so there must be none when it isn't."""
-    if "live" not in statement.macros:
+    if not statement.checks_session:
         return
     blocks = [analysis.top] if analysis.verb in ("UPDATE", "DELETE") else analysis.branches
     for block in blocks or [analysis.top]:
-        if not any(is_live(part) for condition in block.conditions if not isinstance(condition, Using)
-                   and condition.only is None for part in conjuncts(condition.items)):
-            yield (f"{statement.name}: :live must be one of the parts that AND joins in WHERE "
-                   "(of each SELECT of a UNION)"), statement.sql_line
+        if not any(proves_live(condition) for condition in block.conditions):
+            yield (f"{statement.name}: :live must be one of the parts that AND joins in WHERE, or :live_join "
+                   "stand in FROM (of each SELECT of a UNION)"), statement.sql_line
         called = {name.upper() for part in block.out for name in own_functions(part)}
         if called & AGGREGATES and "GROUP" not in block.clauses:
-            yield (f"{statement.name}: an aggregate without GROUP BY gives a row although :live isn't "
-                   "true"), statement.sql_line
+            yield (f"{statement.name}: an aggregate without GROUP BY gives a row although the session "
+                   "isn't live"), statement.sql_line
+
+
+def proves_live(condition):
+    """Whether all rows fulfil the session's check. What a LEFT JOIN asks for restricts one side only."""
+    return not isinstance(condition, Using) and condition.only is None \
+        and any(is_live(part) for part in conjuncts(condition.items))
 
 
 def is_live(part):
+    if part[0].macro == "live_join":  # the first of its conditions: all of them are in one pair of parentheses
+        return True
     return len(part) == 2 and part[0].word() == "EXISTS" and part[0].macro == "live"
 
 
@@ -125,7 +132,7 @@ def own_functions(items):
 # --- columns -----------------------------------------------------------------
 def relations(statement, analysis, schema):
     for name in sorted(set(functions(statement.items))):
-        if name.startswith("lw_") and name not in schema.functions:
+        if name.startswith("lw_") and name not in schema.routines:
             yield f"there is no function {name}", statement.sql_line
 
 

@@ -8,13 +8,16 @@ FIXED = {"id", "int", "bool", "time", "json"}
 SIZED = {"text": 1 << 20, "bytes": 4 << 20}
 JSON_MAX = 1 << 20
 # What the store binds itself: the member of struct db_scope and its type.
-SCOPE = {"tenant": "id", "user": "id", "session": "id", "role": "text", "now": "time"}
+SCOPE = {"tenant": "id", "user": "id", "session": "id", "role": "text", "holder": "bytes", "now": "time"}
+SCOPE_MAX = {"role": 32, "holder": 64}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 VALUE = re.compile(r"([a-z][a-z0-9_]*):([a-z]+)(?:\((\d{1,8})\))?(\?)?\Z")
 C_WORDS = set("""auto break case char const continue default do double else enum extern float for
 goto if inline int long register restrict return short signed sizeof static struct switch typedef
 union unsigned void volatile while bool true false""".split())
 KINDS = ("one", "many", "exec")
+# The session's check, and what stands in its place when the session was checked already.
+CHECKS = {"live": "TRUE", "live_join": ""}
 FLAGS = ("binds", "nowait", "wipe")
 
 
@@ -37,12 +40,16 @@ class Statement:
         self.text, self.sql_line = "", 0
         self.sql, self.items = "", []  # with `?`; as a tree
         self.params = []               # one Value for each `?`
-        self.checked = None            # with :live: (sql, params) without the session's check
+        self.checked = None            # with one of CHECKS: (sql, params) without it
         self.macros = set()
 
     @property
     def module(self):
         return self.file.rsplit("/", 1)[-1][:-len(".sql")]
+
+    @property
+    def checks_session(self):
+        return not self.macros.isdisjoint(CHECKS)
 
     def fail(self, message, line=None):
         return Fail(self.file, line or self.line, message)
@@ -179,8 +186,15 @@ def spliced(statement, macros):
             raw.append(piece)
             continue
         statement.macros.add(macro.name)
-        raw += [Token(p.kind, p.text, piece.line, macro.name) for p in macro.pieces]
+        raw += [Token(p.kind, p.text, piece.line, macro.name) for p in unfolded(macro, macros)]
     return raw
+
+
+def unfolded(macro, macros):
+    """The macro's pieces; it may name another one, which names none."""
+    for piece in macro.pieces:
+        inner = macros.get(piece.text[1:]) if piece.kind == "placeholder" else None
+        yield from inner.pieces if inner else [piece]
 
 
 def code(pieces):
@@ -207,9 +221,9 @@ def expand(statement, macros):
     statement.params = params(statement, raw)
     statement.items = tree(tokens[:-1], statement.file)
     statement.sql = sql_text(raw)
-    if "live" in statement.macros:
-        known = dict(macros, live=Macro("live", [Token("word", "TRUE", statement.line)], statement.line))
-        raw = spliced(statement, known)
+    if statement.checks_session:
+        raw = spliced(statement, macros | {name: Macro(name, lex(text, statement.file), statement.line)
+                                           for name, text in CHECKS.items()})
         statement.checked = (sql_text(raw), params(statement, raw))
 
 
@@ -219,8 +233,7 @@ def param(statement, token):
         if value.name == name:
             return value
     if name in SCOPE:
-        return Value(name, SCOPE[name], 32 if SCOPE[name] == "text" else 0, False, token.line,
-                     "scope")
+        return Value(name, SCOPE[name], SCOPE_MAX.get(name, 0), False, token.line, "scope")
     raise statement.fail(f"{token.text} is neither in :in nor one of the scope's "
                          f"({' '.join(':' + s for s in SCOPE)})", token.line)
 

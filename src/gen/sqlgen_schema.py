@@ -21,7 +21,7 @@ class Relation:
 class Schema:
     def __init__(self):
         self.relations = {}
-        self.functions = set()
+        self.routines = {}  # by name: FUNCTION or PROCEDURE
         self.version = 0
 
     def tables(self):
@@ -85,8 +85,9 @@ class Definition:
             elif self.take("VIEW"):
                 self.create_view()
             elif self.take("FUNCTION"):
-                self.take("IF", "NOT", "EXISTS")
-                self.schema.functions.add(self.take_name("CREATE FUNCTION"))
+                self.create_routine("FUNCTION")
+            elif self.take("PROCEDURE"):
+                self.create_routine("PROCEDURE")
         elif self.take("ALTER", "TABLE"):
             self.take("IF", "EXISTS")
             self.alter_table()
@@ -98,8 +99,12 @@ class Definition:
                     self.rename(pair[0].name(), pair[2].name())
 
     def skip_view_options(self):
-        while self.peek() is not None and self.peek().word() not in ("TABLE", "VIEW", "FUNCTION"):
+        while self.peek() is not None and self.peek().word() not in ("TABLE", "VIEW", "FUNCTION", "PROCEDURE"):
             self.at += 1
+
+    def create_routine(self, kind):
+        self.take("IF", "NOT", "EXISTS")
+        self.schema.routines[self.take_name(f"CREATE {kind}")] = kind
 
     def create_table(self):
         self.take("IF", "NOT", "EXISTS")

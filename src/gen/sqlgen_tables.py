@@ -26,9 +26,9 @@ class Analysis(Changes):
         self.verb = items[0].word() if items else ""
         read = {"SELECT": self.select, "WITH": self.select, "INSERT": self.insert,
                 "REPLACE": self.insert, "UPDATE": self.update, "DELETE": self.delete,
-                "SET": self.set}.get(self.verb)
+                "SET": self.set, "CALL": self.call}.get(self.verb)
         if read is None:
-            raise statement.fail("a statement is a SELECT, INSERT, REPLACE, UPDATE, DELETE or SET",
+            raise statement.fail("a statement is a SELECT, INSERT, REPLACE, UPDATE, DELETE, SET or CALL",
                                  statement.sql_line)
         self.top = read(items, None)
 
@@ -164,6 +164,7 @@ class Analysis(Changes):
                 start, at = at + 1, self.condition_end(items, at + 1)
                 self.join_condition(word, items[start:at], block, brought, last if left else None,
                                     last)
+                left = False
                 continue
             if word in ("NATURAL", "RIGHT"):
                 raise self.fail(items[at], f"{word} JOIN isn't used here: write it as (LEFT) JOIN ... ON")

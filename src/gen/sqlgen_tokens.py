@@ -33,6 +33,7 @@ class Group:
     __slots__ = ("items", "line")
     kind = "group"
     text = "("
+    macro = None
 
     def __init__(self, items, line):
         self.items, self.line = items, line
@@ -132,11 +133,29 @@ def walk(items):
             yield item
 
 
+def blocks(text):
+    """For each line between `-- :begin` and `-- :end` the number of its block; the others have none."""
+    inside, found = {}, 0
+    within = False
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("-- :begin"):
+            found, within = found + 1, True
+        elif line.startswith("-- :end"):
+            within = False
+        elif within:
+            inside[number] = found
+    return inside
+
+
 def scripts(text, file):
-    """The statements of a script, cut at each `;` outside quotes: (first line, tokens)."""
-    part = []
+    """The statements of a script, cut at each `;` outside quotes and blocks: (first line, tokens)."""
+    part, block, inside = [], None, blocks(text)
     for token in tokenize(text, file):
-        if is_op(token, ";"):
+        if part and inside.get(token.line) != block:
+            yield part[0].line, part
+            part = []
+        block = inside.get(token.line)
+        if is_op(token, ";") and block is None:
             if part:
                 yield part[0].line, part
             part = []

@@ -1,26 +1,17 @@
 /* GET, POST, DELETE /tokens */
 #include "base/json_read.h"
 #include "base/json_write.h"
+#include "core/answer.h"
 #include "core/operations.h"
 #include "fcgi/reply.h"
-#include "identity/answer.h"
 #include "identity/api_token.h"
 #include "store/sql_token.h"
-
-static void write_scopes(struct json_writer *w, struct str words)
-{
-	jw_key(w, "scopes");
-	jw_array(w);
-	while (words.n > 0)
-		jw_add_text(w, str_cut(&words, ' '));
-	jw_array_end(w);
-}
 
 static void write_token(struct json_writer *w, const struct sql_api_token_list_row *token)
 {
 	answer_id(w, "id", ID_TOKEN, &token->token_id);
 	jw_put_text(w, "name", token->name);
-	write_scopes(w, token->scopes);
+	answer_words(w, "scopes", token->scopes);
 	answer_id(w, "created_by", ID_USER, &token->created_by);
 	answer_time(w, "created_at", token->created_at);
 	answer_opt_time(w, "expires_at", token->expires_at);
@@ -37,9 +28,7 @@ enum err token_list(struct ctx *cx, const struct token_list_in *in, struct reply
 	TRY(ctx_cursor_read(cx, in->cursor, &sql.before));
 	TRY(sql_api_token_list(cx->db, &sql));
 	answer_page_start(&page, reply, in->limit);
-	while ((e = sql_api_token_list_next(cx->db, &row)) == OK) {
-		if (!answer_page_item(&page, &row.token_id))
-			continue;
+	while ((e = sql_api_token_list_next(cx->db, &row)) == OK && answer_page_item(&page, &row.token_id)) {
 		jw_object(&page.w);
 		write_token(&page.w, &row);
 		jw_object_end(&page.w);

@@ -27,15 +27,27 @@ enum err cookie_get(const struct ctx *cx, struct str name, struct str *ret_value
 	return OK;
 }
 
-enum err cookie_set(struct reply *reply, const char *name, struct str value, int64_t lifetime_ms)
+static enum err set(struct reply *reply, const char *name, struct str value, const char *same_site,
+		    int64_t lifetime_ms)
 {
 	BUF_AUTO struct buf line = { 0 };
 
 	buf_init(&line, COOKIE_MAX);
-	buf_printf(&line, "%s=%.*s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%" PRId64,
-		   name, STR_ARG(value), lifetime_ms / 1000);
+	buf_printf(&line, "%s=%.*s; Path=/; Secure; HttpOnly; SameSite=%s; Max-Age=%" PRId64, name,
+		   STR_ARG(value), same_site, lifetime_ms / 1000);
 	TRY(buf_error(&line));
 	return reply_header(reply, "Set-Cookie", buf_str(&line));
+}
+
+enum err cookie_set(struct reply *reply, const char *name, struct str value, int64_t lifetime_ms)
+{
+	return set(reply, name, value, "Strict", lifetime_ms);
+}
+
+enum err cookie_set_lax(struct reply *reply, const char *name, struct str value,
+			int64_t lifetime_ms)
+{
+	return set(reply, name, value, "Lax", lifetime_ms);
 }
 
 enum err cookies_clear(struct reply *reply)

@@ -1,4 +1,4 @@
-/* The two cookies of a console session. */
+/* Cookies: the two of a console session, and how others are read and set. */
 #ifndef LW_IDENTITY_COOKIE_H
 #define LW_IDENTITY_COOKIE_H
 
@@ -19,6 +19,9 @@
 enum err cookie_get(const struct ctx *cx, struct str name, struct str *ret_value) MUST_CHECK;
 enum err cookie_set(struct reply *reply, const char *name, struct str value,
 		    int64_t lifetime_ms) MUST_CHECK;
+/* One that also comes when another site sends the browser here: back from a consent page. */
+enum err cookie_set_lax(struct reply *reply, const char *name, struct str value,
+			int64_t lifetime_ms) MUST_CHECK;
 /* Makes the browser forget both. */
 enum err cookies_clear(struct reply *reply) MUST_CHECK;
 

@@ -1,8 +1,8 @@
 /* GET, POST, PATCH, DELETE /invitations and POST /invitations/accept */
+#include "core/answer.h"
 #include "core/operations.h"
 #include "fcgi/reply.h"
 #include "identity/account.h"
-#include "identity/answer.h"
 #include "identity/invitation.h"
 #include "identity/member.h"
 #include "identity/password_rules.h"
@@ -33,7 +33,8 @@ enum err invitation_list(struct ctx *cx, const struct invitation_list_in *in, st
 	TRY(ctx_cursor_read(cx, in->cursor, &sql.before));
 	TRY(sql_invitation_list(cx->db, &sql));
 	answer_page_start(&page, reply, in->limit);
-	while ((e = sql_invitation_list_next(cx->db, &row)) == OK) {
+	while ((e = sql_invitation_list_next(cx->db, &row)) == OK &&
+	       answer_page_item(&page, &row.invitation_id)) {
 		struct invitation invitation = { .id = row.invitation_id,
 						 .email = row.email,
 						 .role = role_parse(row.role),
@@ -41,8 +42,7 @@ enum err invitation_list(struct ctx *cx, const struct invitation_list_in *in, st
 						 .created_at = row.created_at,
 						 .expires_at = row.expires_at };
 
-		if (answer_page_item(&page, &row.invitation_id))
-			write_invitation(&page.w, &invitation);
+		write_invitation(&page.w, &invitation);
 	}
 	return answer_page_end(&page, cx, reply, e);
 }

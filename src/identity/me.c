@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/json_write.h"
+#include "core/answer.h"
 #include "core/operations.h"
 #include "crypt/hash.h"
 #include "fcgi/reply.h"
-#include "identity/answer.h"
 #include "identity/signed_in.h"
 #include "store/sql_token.h"
 #include "store/sql_user.h"

@@ -1,7 +1,7 @@
 /* GET, POST, PATCH, DELETE /members */
+#include "core/answer.h"
 #include "core/operations.h"
 #include "fcgi/reply.h"
-#include "identity/answer.h"
 #include "identity/invitation.h"
 #include "identity/member.h"
 
@@ -27,10 +27,8 @@ enum err member_list(struct ctx *cx, const struct member_list_in *in, struct rep
 	TRY(ctx_cursor_read(cx, in->cursor, &sql.before));
 	TRY(sql_member_list(cx->db, &sql));
 	answer_page_start(&page, reply, in->limit);
-	while ((e = sql_member_list_next(cx->db, &row)) == OK)
-		if (answer_page_item(&page, &row.user_id))
-			write_member(&page.w, &row.user_id, row.email, row.name, row.role,
-				     row.created_at);
+	while ((e = sql_member_list_next(cx->db, &row)) == OK && answer_page_item(&page, &row.user_id))
+		write_member(&page.w, &row.user_id, row.email, row.name, row.role, row.created_at);
 	return answer_page_end(&page, cx, reply, e);
 }
 

@@ -1,8 +1,9 @@
 #include "identity/outbox.h"
 
 #include "base/json_write.h"
+#include "core/answer.h"
 #include "crypt/envelope.h"
-#include "identity/answer.h"
+#include "jobs/queue.h"
 #include "store/sql_mail.h"
 
 enum { PAYLOAD_MAX = 3900 }; /* fits the column when it is sealed */
@@ -12,12 +13,10 @@ enum { PAYLOAD_MAX = 3900 }; /* fits the column when it is sealed */
 static const struct {
 	const char *text, *page, *words;
 } KINDS[] = {
-#define MAIL_KIND(name, text, page, words) [MAIL_##name] = { text, page, words },
+#define MAIL_KIND(name, text, page, words, before, after) [MAIL_##name] = { text, page, words },
 #include "identity/mail_kinds.def"
 #undef MAIL_KIND
 };
-
-const char *mail_kind_text(enum mail_kind kind) { return KINDS[kind].text; }
 
 const char *mail_kind_words(enum mail_kind kind) { return KINDS[kind].words; }
 
@@ -41,6 +40,14 @@ static enum err write_payload(struct ctx *cx, const struct mail *mail, struct bu
 	return buf_error(out);
 }
 
+/* Without a mail server there is nothing to be done: latchctl shows the mail. */
+static enum err ask_to_send(struct ctx *cx, const struct id *mail)
+{
+	const struct job_new job = { .kind = JOB_MAIL_SEND, .subject = { true, *mail }, .of_service = true };
+
+	return cx->config->mail_host && cx->config->mail_host[0] ? job_add(cx, &job, NULL) : OK;
+}
+
 enum err mail_enqueue(struct ctx *cx, const struct mail *mail)
 {
 	BUF_AUTO struct buf plain = { 0 };
@@ -56,7 +63,8 @@ enum err mail_enqueue(struct ctx *cx, const struct mail *mail)
 			       BYTES(ID_BYTES(&in.mail_id), in.recipient), buf_str(&plain),
 			       &sealed));
 	in.payload = buf_str(&sealed);
-	return sql_mail_insert(cx->db, &in, NULL);
+	TRY(sql_mail_insert(cx->db, &in, NULL));
+	return ask_to_send(cx, &in.mail_id);
 }
 
 enum err mail_open(struct keyring *front_keys, const struct id *mail_id, struct str recipient,

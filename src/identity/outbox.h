@@ -19,13 +19,12 @@
 #include "crypt/keyring.h"
 
 enum mail_kind {
-#define MAIL_KIND(name, text, page, words) MAIL_##name,
+#define MAIL_KIND(name, text, page, words, before, after) MAIL_##name,
 #include "identity/mail_kinds.def"
 #undef MAIL_KIND
 	MAIL_KIND_COUNT
 };
 
-const char *mail_kind_text(enum mail_kind kind);
 /* Text for its subject line. */
 const char *mail_kind_words(enum mail_kind kind);
 

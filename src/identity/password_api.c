@@ -1,7 +1,7 @@
 /* /auth/password/change, /auth/password/forgot, /auth/password/reset and /auth/email/verify */
 #include "base/secret.h"
+#include "core/answer.h"
 #include "core/operations.h"
-#include "identity/answer.h"
 #include "identity/link.h"
 #include "identity/password_rules.h"
 #include "identity/session.h"

@@ -1,6 +1,6 @@
 /* /auth/refresh, /auth/logout, /auth/switch and /auth/sessions */
+#include "core/answer.h"
 #include "core/operations.h"
-#include "identity/answer.h"
 #include "identity/cookie.h"
 #include "identity/session.h"
 #include "store/sql_session.h"
@@ -64,9 +64,7 @@ enum err session_list(struct ctx *cx, const struct session_list_in *in, struct r
 	TRY(ctx_cursor_read(cx, in->cursor, &sql.before));
 	TRY(sql_session_list(cx->db, &sql));
 	answer_page_start(&page, reply, in->limit);
-	while ((e = sql_session_list_next(cx->db, &row)) == OK) {
-		if (!answer_page_item(&page, &row.session_id))
-			continue;
+	while ((e = sql_session_list_next(cx->db, &row)) == OK && answer_page_item(&page, &row.session_id)) {
 		jw_object(&page.w);
 		answer_id(&page.w, "id", ID_SESSION, &row.session_id);
 		jw_put_bool(&page.w, "current", id_eq(&row.session_id, &cx->who.session));

@@ -2,8 +2,8 @@
 
 #include "base/random.h"
 #include "base/secret.h"
+#include "core/answer.h"
 #include "crypt/token.h"
-#include "identity/answer.h"
 #include "identity/cookie.h"
 #include "identity/parts.h"
 

@@ -5,19 +5,14 @@
 #include <signal.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "fcgi/notify.h"
-#include "fcgi/pidfile.h"
 
-static const int OBEYED[] = { SIGHUP, SIGTERM, SIGINT };
-static volatile sig_atomic_t want_reload, want_stop;
+static const int OBEYED[] = { SIGTERM, SIGINT };
+static volatile sig_atomic_t want_stop;
 
 static void on_signal(int number)
 {
-	if (number == SIGHUP)
-		want_reload = 1;
-	else
-		want_stop = 1;
+	(void)number;
+	want_stop = 1;
 }
 
 static void take_signals(sigset_t *ret_during_wait)
@@ -25,7 +20,7 @@ static void take_signals(sigset_t *ret_during_wait)
 	struct sigaction action = { .sa_handler = on_signal };
 	sigset_t blocked;
 
-	want_reload = want_stop = 0;
+	want_stop = 0;
 	sigemptyset(&blocked);
 	for (size_t i = 0; i < ARRAY_SIZE(OBEYED); i++)
 		sigaddset(&blocked, OBEYED[i]);
@@ -36,6 +31,7 @@ static void take_signals(sigset_t *ret_during_wait)
 	}
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 }
 
 bool loop_is_stopping(void)
@@ -67,52 +63,29 @@ static const struct work *next_work(const struct loop_options *options, int64_t 
 }
 
 /* Also the place where signals come through: it is called before each piece, if only with no time to wait. */
-static void wait_until(int64_t due_ms, const sigset_t *during_wait)
+static void wait_until(int64_t due_ms, const struct loop_options *options, const sigset_t *during_wait)
 {
+	struct pollfd bell = { .fd = options->bell_fd, .events = POLLIN };
 	int64_t wait_ms = due_ms - loop_now_ms();
 	struct timespec timeout = { 0, 0 };
 
 	if (wait_ms > 0)
 		timeout = (struct timespec){ wait_ms / 1000, wait_ms % 1000 * 1000000 };
-	(void)ppoll(NULL, 0, due_ms == INT64_MAX ? NULL : &timeout, during_wait);
+	if (ppoll(&bell, 1, due_ms == INT64_MAX ? NULL : &timeout, during_wait) > 0)
+		options->rung(options->arg);
 }
 
-static void reload(const struct loop_options *options)
+void loop_run(const struct loop_options *options)
 {
-	want_reload = 0;
-	if (!options->reload)
-		return;
-	notify_reloading();
-	options->reload(options->arg);
-	notify_ready();
-}
-
-static void run(const struct loop_options *options, const sigset_t *during_wait)
-{
+	sigset_t during_wait;
 	int64_t due_ms;
 
+	take_signals(&during_wait);
 	while (!want_stop) {
 		const struct work *next = next_work(options, &due_ms);
 
-		wait_until(due_ms, during_wait);
-		if (want_reload)
-			reload(options);
-		else if (!want_stop && next && loop_now_ms() >= due_ms)
+		wait_until(due_ms, options, &during_wait);
+		if (!want_stop && next && loop_now_ms() >= due_ms)
 			next->step(next->state);
 	}
-}
-
-enum err loop_run(const struct loop_options *options)
-{
-	sigset_t during_wait;
-
-	TRY(pidfile_write(options->pidfile));
-	take_signals(&during_wait);
-	log_write(LOG_INFO, "ready", LOG_NO_FIELDS);
-	notify_ready();
-	run(options, &during_wait);
-	log_write(LOG_INFO, "stopping", LOG_NO_FIELDS);
-	notify_stopping();
-	pidfile_remove(options->pidfile);
-	return OK;
 }

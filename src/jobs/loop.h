@@ -2,8 +2,7 @@
  * The life of a process that works by itself: one piece of work after another,
  * asleep in between, until it is told to stop.
  *
- *	SIGHUP            reload, between two pieces
- *	SIGTERM, SIGINT   stop, after the piece in hand
+ * SIGTERM and SIGINT stop it, after the piece in hand. SIGHUP is the master's.
  */
 #ifndef LW_JOBS_LOOP_H
 #define LW_JOBS_LOOP_H
@@ -27,17 +26,13 @@ struct work {
 struct loop_options {
 	const struct work *work;
 	size_t kinds;
-	const char *pidfile; /* NULL: none */
+	int bell_fd; /* readable: somebody rang; -1: none */
 	void *arg;
-	void (*reload)(
-		void *arg); /* says itself on the log what went wrong; NULL: SIGHUP is ignored */
+	void (*rung)(void *arg); /* takes what is to be read from the bell */
 };
 
-/*
- * Runs until it is told to stop; OK then. Among several kinds the one that is due longest goes first.
- * ERR_CONFIG when it never ran: the pidfile can't be written.
- */
-enum err loop_run(const struct loop_options *options) MUST_CHECK;
+/* Runs until it is told to stop. Among several kinds the one that is due longest goes first. */
+void loop_run(const struct loop_options *options);
 /* Whether the process was told to stop: for work that comes in pieces itself. */
 bool loop_is_stopping(void);
 /* clock_monotonic_us() in ms. */

@@ -4,21 +4,31 @@
 #include "audit/seal.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "connect/token.h"
+#include "connect/trial.h"
 #include "crypt/encode.h"
+#include "hook/fetch_keys.h"
+#include "hook/publish.h"
 #include "identity/jwks.h"
 #include "identity/throttle.h"
 #include "jobs/loop.h"
+#include "jobs/queue_stat.h"
 #include "net/http.h"
+#include "store/sql_hook_key.h"
 #include "store/sql_idempotency.h"
 #include "store/sql_invitation.h"
 #include "store/sql_link.h"
 #include "store/sql_mail.h"
+#include "store/sql_oauth.h"
+#include "store/sql_retention.h"
 #include "store/sql_session.h"
+#include "store/sql_sync.h"
 #include "store/sql_throttle.h"
+#include "sync/sync.h"
 #include "vault/credential.h"
 #include "vault/tenant_key.h"
 
-enum { BATCH = 500, BATCHES = 20, HEAD_EVERY_MS = 60000 };
+enum { BATCH = 500, TOKENS = 100, TRIALS = 50, SYNCS = 200, BATCHES = 20, HEAD_EVERY_MS = 60000 };
 
 static const int64_t DAY_MS = 24 * 60 * 60 * 1000LL;
 
@@ -127,7 +137,51 @@ enum err chore_jwks_refresh(struct ctx *cx)
 	return OK;
 }
 
+/* --- tokens of providers ----------------------------------------------------- */
+
+enum err chore_token_refresh(struct ctx *cx)
+{
+	int renewed;
+
+	return token_refresh_due(cx, TOKENS, &renewed);
+}
+
+enum err chore_hook_fetch_keys(struct ctx *cx) { return hook_fetch_keys(cx); }
+
+enum err chore_hook_publish(struct ctx *cx)
+{
+	int published;
+
+	return hook_publish_due(cx, &published);
+}
+
+enum err chore_connector_health(struct ctx *cx)
+{
+	int tried;
+
+	return trial_due(cx, TRIALS, &tried);
+}
+
+/* --- the queues ---------------------------------------------------------------- */
+
+enum err chore_queue_stat(struct ctx *cx) { return queue_stat_write(cx); }
+
+/* --- records of providers ------------------------------------------------------ */
+
+enum err chore_sync_due(struct ctx *cx) { return sync_start_due(cx, SYNCS); }
+
 /* --- what is over ----------------------------------------------------------- */
+
+/* Without it rows pile up in the last partition, and nothing is lost. */
+enum err chore_partitions(struct ctx *cx)
+{
+	const struct sql_partitions_keep_in in = {
+		.event_days = cx->config->retention_event_days,
+		.job_days = cx->config->retention_job_days,
+	};
+
+	return sql_partitions_keep(cx->db, &in, NULL);
+}
 
 enum err chore_credential_purge(struct ctx *cx)
 {
@@ -155,12 +209,25 @@ EXPIRE(session)
 EXPIRE(link)
 EXPIRE(invitation)
 EXPIRE(throttle)
+EXPIRE(oauth_state)
+EXPIRE(hook_key)
+EXPIRE(hook_wish)
+EXPIRE(sync)
+EXPIRE(dead_job)
 
 static enum err expire_mail(struct db *db, int64_t before_ms, int64_t *ret_rows)
 {
 	const struct sql_mail_expire_in in = { .before = id_first_at(before_ms), .limit = BATCH };
 
 	return sql_mail_expire(db, &in, ret_rows);
+}
+
+/* A key is of no use without its event; that one is dropped with its day, up to a day later. */
+static enum err expire_event_key(struct db *db, int64_t before_ms, int64_t *ret_rows)
+{
+	const struct sql_event_key_expire_in in = { .before = id_first_at(before_ms), .limit = BATCH };
+
+	return sql_event_key_expire(db, &in, ret_rows);
 }
 
 static enum err expire_all(struct ctx *cx, expire_batch batch, int64_t keep_ms)
@@ -185,7 +252,13 @@ enum err chore_expire(struct ctx *cx)
 		{ expire_link, DAY_MS },
 		{ expire_invitation, 30 * DAY_MS },
 		{ expire_throttle, DAY_MS },
+		{ expire_oauth_state, DAY_MS },
+		{ expire_hook_key, HOOK_KEY_KEEP_MS },
+		{ expire_hook_wish, HOOK_WISH_KEEP_MS },
+		{ expire_sync, 90 * DAY_MS },
 		{ expire_mail, 30 * DAY_MS },
+		{ expire_event_key, (cx->config->retention_event_days + 1) * DAY_MS },
+		{ expire_dead_job, cx->config->retention_dead_job_days * DAY_MS },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -20,7 +20,7 @@
 #include "core/ctx.h"
 #include "main/start.h"
 
-enum { CTL_ARGUMENTS_MAX = 4, CTL_OPTIONS_MAX = 32, CTL_COLUMNS_MAX = 8, CTL_PAGE = 200 };
+enum { CTL_ARGUMENTS_MAX = 256, CTL_OPTIONS_MAX = 32, CTL_COLUMNS_MAX = 8, CTL_PAGE = 200 };
 
 struct ctl {
 	const struct ctl_verb *verb;

@@ -99,7 +99,7 @@ enum err ctl_config(struct ctl *ctl)
 
 static const char *const MAIL_COLUMNS[] = { "created_at", "kind", "recipient", "link" };
 
-static enum err print_mail(struct ctl *ctl, struct ctl_list *list, const struct sql_mail_recent_row *row)
+static enum err print_mail(struct ctl *ctl, struct ctl_list *list, const struct sql_mail_unsent_row *row)
 {
 	SECRET_AUTO struct secret text = SECRET_EMPTY;
 	char time[TIME_TEXT_MAX];
@@ -112,25 +112,21 @@ static enum err print_mail(struct ctl *ctl, struct ctl_list *list, const struct 
 	return OK;
 }
 
-static bool wanted(const struct ctl *ctl, const struct sql_mail_recent_row *row)
-{
-	const char *to = ctl_option(ctl, "to");
-
-	return !row->sent_at.set && (!to || str_eq_nocase(row->recipient, str_of(to)));
-}
-
 enum err ctl_mail(struct ctl *ctl)
 {
-	struct sql_mail_recent_row row;
+	const char *to = ctl_option(ctl, "to");
+	const struct sql_mail_unsent_in in = {
+		.before = ID_MAX, .recipient = to ? str_of(to) : STR_NONE, .limit = MAIL_LIST_MAX
+	};
+	struct sql_mail_unsent_row row;
 	struct ctl_list list;
 	enum err e;
 
 	TRY(ctl_open(ctl, ACCOUNT_CTL, CTL_FRONT_KEYS));
-	TRY(ctl_say(sql_mail_recent(ctl->cx.db, &(struct sql_mail_recent_in){ ID_MAX, MAIL_LIST_MAX }), "the outbox"));
+	TRY(ctl_say(sql_mail_unsent(ctl->cx.db, &in), "the outbox"));
 	ctl_list_begin(&list, ctl, MAIL_COLUMNS, ARRAY_SIZE(MAIL_COLUMNS));
-	while ((e = sql_mail_recent_next(ctl->cx.db, &row)) == OK)
-		if (wanted(ctl, &row))
-			TRY(ctl_say(print_mail(ctl, &list, &row), "a mail"));
+	while ((e = sql_mail_unsent_next(ctl->cx.db, &row)) == OK)
+		TRY(ctl_say(print_mail(ctl, &list, &row), "a mail"));
 	ctl_list_end(&list);
 	return e == ERR_END ? OK : ctl_say(e, "the outbox");
 }
@@ -173,7 +169,7 @@ enum err ctl_completion(struct ctl *ctl)
 	puts("'\n"
 	     "\t\t[ -n \"$line\" ] && words=$(grep \"^$line \" <<<\"$words\" | cut -d' ' -f2) || words=$(cut -d' ' -f1 <<<\"$words\") ;;\n"
 	     "\tesac\n"
-	     "\tCOMPREPLY=($(compgen -W \"$(tr -d '[]' <<<\"$words\" | tr ' ' '\\n' | grep -v '^[A-Z]*$')\" -- \"$word\"))\n"
+	     "\tCOMPREPLY=($(compgen -W \"$(tr -d '[]' <<<\"$words\" | tr ' ' '\\n' | grep -v '^[A-Z.]*$')\" -- \"$word\"))\n"
 	     "}\n"
 	     "complete -F _latchctl latchctl");
 	return OK;

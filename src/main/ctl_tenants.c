@@ -2,9 +2,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "connect/connector.h"
+#include "hook/hook.h"
 #include "identity/admin.h"
 #include "main/ctl.h"
 #include "store/sql_tenant.h"
+#include "sync/sync.h"
 #include "vault/credential.h"
 
 static enum err tenant_page(struct db *db, const struct id *behind)
@@ -40,6 +43,9 @@ static enum err end_tenant(struct ctl *ctl, void *arg)
 	(void)arg;
 	ctx_audit_target(&ctl->cx, ID_TENANT, &ctl->cx.who.tenant);
 	TRY(identity_tenant_end(&ctl->cx));
+	TRY(hook_forget_tenant(&ctl->cx));
+	TRY(sync_forget_tenant(&ctl->cx));
+	TRY(connector_forget_tenant(&ctl->cx));
 	return vault_forget_tenant(&ctl->cx);
 }
 

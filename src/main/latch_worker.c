@@ -1,73 +1,107 @@
 /*
- * latch-worker: what has to happen without anybody asking for it. One process,
- * as the vault's user; more of them on other hosts don't disturb each other.
+ * latch-worker: what happens without anybody waiting for it, as the vault's
+ * user. A master keeps the processes alive and replaces them on SIGHUP; each of
+ * them takes jobs from the queue, and the first one keeps the chores as well.
+ * More of them on other hosts don't disturb each other.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "connect/catalog.h"
+#include "core/calls.h"
 #include "core/config.h"
-#include "core/outbound.h"
+#include "core/metrics.h"
 #include "crypt/keyring.h"
+#include "fcgi/pool.h"
 #include "fcgi/sandbox.h"
+#include "jobs/bell.h"
 #include "jobs/chores.h"
 #include "jobs/loop.h"
+#include "jobs/runner.h"
+#include "jobs/tally.h"
 #include "main/chores.h"
+#include "main/job_kinds.h"
 #include "main/start.h"
+#include "net/egress.h"
 #include "store/db.h"
 #include "vault/root_key.h"
 
-enum { ARENA_MAX_BYTES = 16 << 20 };
+enum { ARENA_MAX_BYTES = 64 << 20, CONTEXTS = 2 };
 
-/* What is opened at the start and, all of it, again on SIGHUP. */
-struct parts {
+/* The master: everything here is inherited by the processes that it starts. */
+struct program {
+	const char *config_path;
 	struct config *config;
-	struct keyring *vault_keys;
-	struct egress_policy *egress;
-	struct db *db;
+	struct catalog *catalog;
+	struct metrics *metrics;
+	struct calls *calls;
+	struct tally *tally;
+	int bell_fd;
+	struct pool_options options;
 };
 
+/* One process. */
 struct worker {
-	const char *config_path;
-	struct parts parts;
-	char *pidfile; /* a copy: a reload replaces the configuration */
-	struct arena *arena;
+	const struct program *program;
+	struct keyring *vault_keys, *front_keys;
+	struct egress_policy *egress;
+	struct db *db;
+	struct arena *arena[CONTEXTS];
+	struct ctx context[CONTEXTS];
+	size_t open; /* of the contexts */
 	struct chores chores;
+	struct runner runner;
 	char why[KEYRING_WHY_MAX]; /* the keys don't fit */
 };
 
-static void close_parts(struct parts *parts)
+/* --- contexts ---------------------------------------------------------------- */
+
+static struct ctx *open_context(void *arg, struct id tenant)
 {
-	db_free(parts->db);
-	egress_policy_free(parts->egress);
-	keyring_free(parts->vault_keys);
-	config_free(parts->config);
-	*parts = (struct parts){ 0 };
+	struct worker *worker = arg;
+	const struct program *program = worker->program;
+	struct ctx *cx;
+
+	if (worker->open == CONTEXTS)
+		return NULL;
+	cx = &worker->context[worker->open];
+	*cx = (struct ctx){
+		.arena = worker->arena[worker->open],
+		.db = worker->db,
+		.config = program->config,
+		.vault_keys = worker->vault_keys,
+		.front_keys = worker->front_keys,
+		.egress = worker->egress,
+		.catalog = program->catalog,
+		.calls = program->calls,
+		.metrics = program->metrics,
+		.tally = program->tally,
+		.now_ms = clock_now_ms(),
+		.who = { .who = WHO_SYSTEM, .tenant = tenant, .live = true },
+	};
+	worker->open++;
+	ctx_enter(cx);
+	return cx;
 }
 
-static enum err open_egress(const struct config *config, struct egress_policy **ret_egress)
+/* The one below is the scope again. */
+static void close_context(void *arg, struct ctx *cx)
 {
-	char why[EGRESS_WHY_MAX];
-	enum err e = outbound_policy(config, why, ret_egress);
+	struct worker *worker = arg;
 
-	if (e != OK)
-		log_write(LOG_ERROR, "the section [egress] can't be used",
-			  LOG_FIELDS(log_text("why", why)));
-	return e;
+	db_leave(worker->db);
+	arena_reset(cx->arena);
+	worker->open--;
+	if (worker->open > 0)
+		ctx_enter(&worker->context[worker->open - 1]);
 }
 
-static enum err open_parts(const char *config_path, struct parts *parts)
-{
-	TRY(start_config(config_path, &parts->config));
-	TRY(start_keys(parts->config, KEYS_VAULT, &parts->vault_keys));
-	TRY(open_egress(parts->config, &parts->egress));
-	return start_database(parts->config, ACCOUNT_WORKER, &parts->db);
-}
-
-/* --- what the chores need --------------------------------------------------- */
+/* --- what chores and jobs stand on --------------------------------------------- */
 
 static int64_t now_ms(void *arg)
 {
@@ -81,90 +115,183 @@ static enum err ready(void *arg, const char **ret_why)
 	struct worker *worker = arg;
 
 	*ret_why = worker->why;
-	return vault_check_keys(worker->parts.db, worker->parts.vault_keys, VAULT_PURPOSE,
-				worker->why);
+	return vault_check_keys(worker->db, worker->vault_keys, VAULT_PURPOSE, worker->why);
 }
 
-static enum err call(void *arg, const struct chore *chore)
+static enum err call_chore(void *arg, const struct chore *chore)
 {
-	struct worker *worker = arg;
-	struct ctx cx = {
-		.arena = worker->arena,
-		.db = worker->parts.db,
-		.config = worker->parts.config,
-		.vault_keys = worker->parts.vault_keys,
-		.egress = worker->parts.egress,
-		.now_ms = clock_now_ms(),
-		.who = { .who = WHO_SYSTEM, .live = true },
-	};
+	struct ctx *cx = open_context(arg, ID_NIL);
+	enum err e = cx ? chore->run(cx) : ERR_INTERNAL;
 
-	ctx_enter(&cx);
-	enum err e = chore->run(&cx);
-	db_leave(worker->parts.db);
-	arena_reset(worker->arena);
+	if (cx)
+		close_context(arg, cx);
 	return e;
 }
 
-/* --- the process ------------------------------------------------------------ */
+static int64_t chores_due(const void *state) { return chores_due_ms(state); }
+static void step_chores(void *state) { chores_step(state); }
+static int64_t jobs_due(const void *state) { return runner_due_ms(state); }
+static void step_jobs(void *state) { runner_step(state); }
 
-/* What can't be opened leaves everything as it was. */
-static void reload(void *arg)
+static void rung(void *arg)
 {
 	struct worker *worker = arg;
-	struct parts parts = { 0 };
-	enum err e = open_parts(worker->config_path, &parts);
 
-	if (e != OK) {
-		log_write(LOG_ERROR, "the reload failed; the old configuration stays",
-			  LOG_FIELDS(log_err(e)));
-		close_parts(&parts);
-		return;
+	bell_clear(worker->program->bell_fd);
+	runner_wake(&worker->runner);
+}
+
+/* --- a process ------------------------------------------------------------------ */
+
+static enum err open_worker(struct worker *worker)
+{
+	const struct config *config = worker->program->config;
+
+	TRY(start_keys(config, KEYS_VAULT, &worker->vault_keys));
+	TRY(start_keys(config, KEYS_FRONT, &worker->front_keys));
+	TRY(start_egress(config, &worker->egress));
+	TRY(start_database(config, ACCOUNT_WORKER, &worker->db));
+	for (size_t i = 0; i < CONTEXTS; i++)
+		if (!(worker->arena[i] = arena_new(ARENA_MAX_BYTES)))
+			return ERR_NO_MEMORY;
+	return OK;
+}
+
+static void close_worker(struct worker *worker)
+{
+	db_free(worker->db);
+	egress_policy_free(worker->egress);
+	keyring_free(worker->front_keys);
+	keyring_free(worker->vault_keys);
+	for (size_t i = 0; i < CONTEXTS; i++)
+		arena_free(worker->arena[i]);
+}
+
+/* One process keeps the chores; all of them take jobs. */
+static void work(struct worker *worker, bool keeps_chores)
+{
+	const struct work work[] = { { &worker->runner, jobs_due, step_jobs },
+				     { &worker->chores, chores_due, step_chores } };
+
+	loop_run(&(struct loop_options){
+		.work = work,
+		.kinds = keeps_chores ? 2 : 1,
+		.bell_fd = worker->program->bell_fd,
+		.arg = worker,
+		.rung = rung,
+	});
+}
+
+/* Of several processes the last one takes quick jobs only: receivers that don't answer never hold those up. */
+static enum err prepare(struct worker *worker, unsigned number)
+{
+	const struct chores_host chores_host = {
+		.arg = worker, .now_ms = now_ms, .ready = ready, .call = call_chore
+	};
+	const struct runner_host runner_host = {
+		.arg = worker,
+		.now_ms = now_ms,
+		.open = open_context,
+		.close = close_context,
+		.handler = JOB_HANDLERS,
+		.quick_only = number > 0 && number + 1 == worker->program->options.workers,
+	};
+
+	TRY(open_worker(worker));
+	TRY(chores_init(&worker->chores, CHORES, CHORE_COUNT, &chores_host));
+	runner_init(&worker->runner, &runner_host);
+	return OK;
+}
+
+static int live(void *arg, const struct worker_seat *seat)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	enum err e = ERR_NO_MEMORY;
+
+	if (worker) {
+		worker->program = arg;
+		e = prepare(worker, seat->number);
 	}
-	close_parts(&worker->parts);
-	worker->parts = parts;
-	chores_hurry(&worker->chores);
-	log_write(LOG_INFO, "reloaded", LOG_NO_FIELDS);
+	if (e == OK) {
+		seat_say_ready(seat);
+		work(worker, seat->number == 0);
+	} else {
+		log_write(LOG_ERROR, "a worker can't start", LOG_FIELDS(log_err(e)));
+	}
+	if (worker)
+		close_worker(worker);
+	free(worker);
+	return e == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* --- the master ------------------------------------------------------------------ */
+
+static void set_options(struct program *program)
+{
+	program->options.workers = (unsigned)program->config->worker_processes;
+	program->options.pidfile = program->config->worker_pidfile;
+	program->options.drain_ms = (int)program->config->server_drain_ms;
 }
 
 /* A wrong root key ends the start; a database that is away is waited for. */
-static enum err check_keys(struct worker *worker)
+static enum err check_keys(const struct config *config)
 {
-	const char *why;
-	enum err e = ready(worker, &why);
+	struct keyring *keys = NULL;
+	struct db *db = NULL;
+	char why[KEYRING_WHY_MAX];
+	enum err e = start_keys(config, KEYS_VAULT, &keys);
 
-	if (e == OK || e == ERR_DB_LOST)
-		return OK;
-	log_write(LOG_ERROR, "keys and database don't fit together",
-		  LOG_FIELDS(log_err(e), log_text("why", why)));
-	return e;
+	if (e == OK)
+		e = start_database(config, ACCOUNT_WORKER, &db);
+	if (e == OK)
+		e = vault_check_keys(db, keys, VAULT_PURPOSE, why);
+	if (e != OK && e != ERR_DB_LOST)
+		log_write(LOG_ERROR, "keys and database don't fit together",
+			  LOG_FIELDS(log_err(e), log_text("why", why)));
+	db_free(db);
+	keyring_free(keys);
+	return e == ERR_DB_LOST ? OK : e;
 }
 
-static int64_t due_ms(const void *state) { return chores_due_ms(state); }
-static void step(void *state) { chores_step(state); }
-
-static enum err run(struct worker *worker)
+/* What can't be opened leaves everything as it was. */
+static enum err reload(void *arg)
 {
-	const struct chores_host host = {
-		.arg = worker, .now_ms = now_ms, .ready = ready, .call = call
-	};
-	const struct work work[] = { { &worker->chores, due_ms, step } };
+	struct program *program = arg, next = *program;
+	enum err e;
 
-	TRY(open_parts(worker->config_path, &worker->parts));
-	TRY(check_keys(worker));
-	worker->arena = arena_new(ARENA_MAX_BYTES);
-	worker->pidfile = strdup(worker->parts.config->worker_pidfile);
-	if (!worker->arena || !worker->pidfile)
-		return ERR_NO_MEMORY;
-	TRY(chores_init(&worker->chores, CHORES, CHORE_COUNT, &host));
-	if (worker->parts.config->server_sandbox)
+	TRY(start_config(program->config_path, &next.config));
+	next.catalog = NULL;
+	e = start_catalog(next.config, &next.catalog);
+	if (e == OK)
+		e = check_keys(next.config);
+	if (e != OK) {
+		catalog_free(next.catalog);
+		config_free(next.config);
+		return e;
+	}
+	catalog_free(program->catalog);
+	struct config *old = program->config;
+	program->config = next.config;
+	program->catalog = next.catalog;
+	set_options(program); /* from here on nothing points into the old one */
+	config_free(old);
+	return OK;
+}
+
+static enum err run(struct program *program)
+{
+	TRY(start_config(program->config_path, &program->config));
+	TRY(start_catalog(program->config, &program->catalog));
+	TRY(check_keys(program->config));
+	TRY(metrics_new(&program->metrics));
+	TRY(calls_new(program->metrics, &program->calls));
+	TRY(tally_new(&program->tally));
+	TRY(bell_hang(program->config->worker_bell, &program->bell_fd));
+	program->options = (struct pool_options){ .arg = program, .reload = reload, .live = live };
+	set_options(program);
+	if (program->config->server_sandbox)
 		TRY(sandbox_jobs());
-	return loop_run(&(struct loop_options){
-		.work = work,
-		.kinds = ARRAY_SIZE(work),
-		.pidfile = worker->pidfile,
-		.arg = worker,
-		.reload = reload,
-	});
+	return pool_run(&program->options);
 }
 
 static int usage(FILE *out)
@@ -181,12 +308,12 @@ int main(int argc, char **argv)
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct worker worker = { 0 };
+	struct program program = { .bell_fd = -1 };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:hv", OPTIONS, NULL)) != -1) {
 		switch (option) {
-		case 'c': worker.config_path = optarg; break;
+		case 'c': program.config_path = optarg; break;
 		case 'v': puts("latch-worker " LATCHWORK_VERSION); return EXIT_SUCCESS;
 		default: return usage(option == 'h' ? stdout : stderr);
 		}
@@ -195,11 +322,10 @@ int main(int argc, char **argv)
 		return usage(stderr);
 	enum err e = start_process("latch-worker");
 	if (e == OK)
-		e = run(&worker);
+		e = run(&program);
 	if (e != OK)
 		log_write(LOG_ERROR, "the worker can't start", LOG_FIELDS(log_err(e)));
-	close_parts(&worker.parts);
-	arena_free(worker.arena);
-	free(worker.pidfile);
+	catalog_free(program.catalog);
+	config_free(program.config);
 	return e == OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -140,7 +140,8 @@ static int check_complete(const struct ctl *ctl, size_t given)
 			return wrong(ctl->verb, "needs --", name);
 		if (word.kind == WORD_ARGUMENT && !word.optional && arguments >= given)
 			return wrong(ctl->verb, "needs", name);
-		arguments += word.kind == WORD_ARGUMENT;
+		if (word.kind == WORD_ARGUMENT)
+			arguments = str_ends(word.name, STR("...")) ? CTL_ARGUMENTS_MAX : arguments + 1;
 	}
 	return given > arguments ? wrong(ctl->verb, "doesn't know", ctl->argument[arguments]) : 0;
 }

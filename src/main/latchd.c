@@ -14,6 +14,8 @@
 #include "api/check.h"
 #include "api/serve.h"
 #include "base/log.h"
+#include "connect/catalog.h"
+#include "core/calls.h"
 #include "core/config.h"
 #include "core/metrics.h"
 #include "core/rate.h"
@@ -23,6 +25,7 @@
 #include "fcgi/sandbox.h"
 #include "identity/identity.h"
 #include "main/start.h"
+#include "net/egress.h"
 #include "store/db.h"
 #include "vault/root_key.h"
 
@@ -30,8 +33,10 @@ struct program {
 	const char *config_path;
 	enum route_pool pool;
 	struct config *config;
+	struct catalog *catalog; /* read-only: the workers have it since their fork, as the configuration */
 	struct metrics *metrics;
 	struct rate_table *rates;
+	struct calls *calls; /* NULL in the front pool */
 	struct pool_options options;
 };
 
@@ -39,6 +44,7 @@ struct program {
 struct worker {
 	struct keyring *front_keys, *vault_keys;
 	struct identity *identity;
+	struct egress_policy *egress;
 	struct db *db;
 	struct server *server;
 };
@@ -55,6 +61,7 @@ static void worker_free(struct worker *worker)
 		return;
 	server_free(worker->server);
 	identity_free(worker->identity);
+	egress_policy_free(worker->egress);
 	db_free(worker->db);
 	keyring_free(worker->vault_keys);
 	keyring_free(worker->front_keys);
@@ -83,8 +90,10 @@ static enum err open_worker(const struct program *program, struct worker *worker
 	const struct config *config = program->config;
 
 	TRY(start_keys(config, KEYS_FRONT, &worker->front_keys));
-	if (program->pool == ROUTE_VAULT)
+	if (program->pool == ROUTE_VAULT) {
 		TRY(start_keys(config, KEYS_VAULT, &worker->vault_keys));
+		TRY(start_egress(config, &worker->egress));
+	}
 	TRY(start_database(config, pool_account(program->pool), &worker->db));
 	TRY(open_identity(config, worker->front_keys, &worker->identity));
 	TRY(check_setup());
@@ -96,6 +105,9 @@ static enum err open_worker(const struct program *program, struct worker *worker
 			.identity = worker->identity,
 			.front_keys = worker->front_keys,
 			.vault_keys = worker->vault_keys,
+			.catalog = program->catalog,
+			.egress = worker->egress,
+			.calls = program->calls,
 			.metrics = program->metrics,
 			.rates = program->rates,
 		},
@@ -180,22 +192,41 @@ static enum err check_keys(const struct program *program)
 	return e;
 }
 
-/* Workers of the old generation have a copy of the old configuration, since their fork. */
+/* The same for the section [egress]: it is wrong here or nowhere. */
+static enum err check_egress(const struct program *program)
+{
+	struct egress_policy *policy = NULL;
+
+	if (program->pool == ROUTE_VAULT)
+		TRY(start_egress(program->config, &policy));
+	egress_policy_free(policy);
+	return OK;
+}
+
+/* Workers of the old generation have copies of the old configuration and catalogue, since their fork. */
 static enum err reload(void *arg)
 {
 	struct program *program = arg, next = *program;
 	struct config *old = program->config;
+	struct catalog *old_catalog = program->catalog;
 	enum err e;
 
 	TRY(start_config(program->config_path, &next.config));
+	next.catalog = NULL;
 	e = check_keys(&next);
+	if (e == OK)
+		e = check_egress(&next);
+	if (e == OK)
+		e = start_catalog(next.config, &next.catalog);
 	if (e != OK) {
 		config_free(next.config);
 		return e;
 	}
 	program->config = next.config;
-	set_options(program); /* from here on nothing points into the old one */
+	program->catalog = next.catalog;
+	set_options(program); /* from here on nothing points into the old ones */
 	config_free(old);
+	catalog_free(old_catalog);
 	return OK;
 }
 
@@ -220,9 +251,13 @@ static enum err run_pool(struct program *program)
 	struct listener listener;
 	enum err e;
 
+	TRY(check_egress(program));
 	TRY(check_keys(program));
+	TRY(start_catalog(program->config, &program->catalog));
 	TRY(metrics_new(&program->metrics));
 	TRY(rate_table_new(&program->rates));
+	if (program->pool == ROUTE_VAULT)
+		TRY(calls_new(program->metrics, &program->calls));
 	TRY(open_listener(program, &listener));
 	program->options = (struct pool_options){
 		.listener = &listener,
@@ -284,6 +319,7 @@ int main(int argc, char **argv)
 		return usage(stderr);
 	bool ran = start_process(program.pool == ROUTE_FRONT ? "latchd front" : "latchd vault") == OK &&
 		   start_config(program.config_path, &program.config) == OK && run_pool(&program) == OK;
+	catalog_free(program.catalog);
 	config_free(program.config);
 	return ran ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -10,6 +10,8 @@
 #include "base/json_read.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "connect/catalog.h"
+#include "core/outbound.h"
 #include "crypt/keyring.h"
 #include "store/db.h"
 
@@ -96,4 +98,47 @@ enum err start_keys(const struct config *config, enum key_set set, struct keyrin
 	if (e != OK)
 		log_write(LOG_ERROR, "the root keys can't be opened", LOG_FIELDS(log_text("why", why)));
 	return e;
+}
+
+enum err start_egress(const struct config *config, struct egress_policy **ret_policy)
+{
+	char why[EGRESS_WHY_MAX];
+	enum err e = outbound_policy(config, why, ret_policy);
+
+	if (e != OK)
+		log_write(LOG_ERROR, "the section [egress] can't be used", LOG_FIELDS(log_text("why", why)));
+	return e;
+}
+
+/* A section that no connector type is called by would be missed only by whoever tries to connect. */
+static enum err check_clients(const struct config *config, const struct catalog *catalog,
+			      char ret_why[CATALOG_WHY_MAX])
+{
+	for (size_t i = 0; i < config->client_count; i++) {
+		const struct connector_type *type = catalog_find(catalog, str_of(config->client[i].name));
+
+		if (type && type->has_oauth2)
+			continue;
+		snprintf(ret_why, CATALOG_WHY_MAX, "[client %s]: there is no such connector type with OAuth",
+			 config->client[i].name);
+		return ERR_CONFIG;
+	}
+	return OK;
+}
+
+enum err start_catalog(const struct config *config, struct catalog **ret_catalog)
+{
+	struct catalog *catalog = NULL;
+	char why[CATALOG_WHY_MAX];
+	enum err e = catalog_load(config, why, &catalog);
+
+	if (e == OK)
+		e = check_clients(config, catalog, why);
+	if (e != OK) {
+		log_write(LOG_ERROR, "the connector types can't be used", LOG_FIELDS(log_err(e), log_text("why", why)));
+		catalog_free(catalog);
+		return e;
+	}
+	*ret_catalog = catalog;
+	return OK;
 }

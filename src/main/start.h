@@ -10,7 +10,9 @@
 #include "base/err.h"
 #include "core/config.h"
 
+struct catalog;
 struct db;
+struct egress_policy;
 struct keyring;
 
 /* The database account that a program uses. */
@@ -25,6 +27,12 @@ enum err start_process(const char *program) MUST_CHECK;
 enum err start_config(const char *path, struct config **ret_config) MUST_CHECK;
 
 enum err start_database(const struct config *config, enum account account, struct db **ret_db) MUST_CHECK;
+
+/* What may be called outside: the section [egress]. */
+enum err start_egress(const struct config *config, struct egress_policy **ret_policy) MUST_CHECK;
+
+/* The connector types of [connectors]. */
+enum err start_catalog(const struct config *config, struct catalog **ret_catalog) MUST_CHECK;
 
 enum err start_keys(const struct config *config, enum key_set set, struct keyring **ret_keyring) MUST_CHECK;
 

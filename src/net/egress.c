@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "net/resolve.h"
 #include "net/url.h"
@@ -20,6 +19,8 @@ struct rule {
 
 struct egress_policy {
 	char *allow_hosts, *ca_file;
+	struct trust_joined trust; /* when there is a ca_file */
+	uint64_t serial;
 	size_t rules, ports, own;
 	struct rule rule[RULES_MAX];
 	uint16_t port[RULES_MAX];
@@ -119,21 +120,26 @@ static enum err fill(struct egress_policy *policy, const struct egress_settings 
 	TRY(read_own(policy, settings->own_addresses, ret_why));
 	if (!settings->ca_file || settings->ca_file[0] == '\0')
 		return OK;
-	if (access(settings->ca_file, R_OK) != 0)
-		return wrong(ret_why, "ca_file", str_of(settings->ca_file), "can't be read");
 	policy->ca_file = strdup(settings->ca_file);
-	return policy->ca_file ? OK : ERR_NO_MEMORY;
+	if (!policy->ca_file)
+		return ERR_NO_MEMORY;
+	return trust_join(policy->ca_file, &policy->trust) == OK
+		       ? OK
+		       : wrong(ret_why, "ca_file", str_of(settings->ca_file), "can't be read");
 }
 
 enum err egress_policy_new(const struct egress_settings *settings, char ret_why[EGRESS_WHY_MAX],
 			   struct egress_policy **ret_policy)
 {
+	static uint64_t serial;
 	struct egress_policy *policy = calloc(1, sizeof(*policy));
 
 	*ret_policy = NULL;
 	ret_why[0] = '\0';
 	if (!policy)
 		return ERR_NO_MEMORY;
+	policy->serial = ++serial;
+	policy->trust.fd = -1;
 	enum err e = fill(policy, settings, ret_why);
 	if (e == OK)
 		*ret_policy = policy;
@@ -146,12 +152,13 @@ void egress_policy_free(struct egress_policy *policy)
 {
 	if (!policy)
 		return;
+	trust_close(&policy->trust);
 	free(policy->allow_hosts);
 	free(policy->ca_file);
 	free(policy);
 }
 
-const char *egress_ca_file(const struct egress_policy *policy) { return policy->ca_file; }
+uint64_t egress_serial(const struct egress_policy *policy) { return policy->serial; }
 int egress_timeout_ms(const struct egress_policy *policy) { return policy->timeout_ms; }
 int egress_connect_timeout_ms(const struct egress_policy *policy)
 {
@@ -264,7 +271,7 @@ static void set_host(struct egress_target *target, struct str host)
 }
 
 static enum err decide(const struct egress_policy *policy, const struct url_place *place,
-		       struct egress_target *target)
+		       bool port_open, struct egress_target *target)
 {
 	struct address literal = { 0 };
 
@@ -276,7 +283,7 @@ static enum err decide(const struct egress_policy *policy, const struct url_plac
 	set_host(target, place->host);
 	if (!target->tls && !target->listed)
 		return refuse(target, "the scheme isn't https");
-	if (!target->listed && !port_is_open(policy, place->port))
+	if (!target->listed && !port_open)
 		return refuse(target, "the port isn't open");
 	if (!target->listed && !place->literal && is_inside_name(place->host))
 		return refuse(target, "the name isn't a public host's");
@@ -294,19 +301,26 @@ enum err egress_allow_url(const struct egress_policy *policy, struct str url,
 	const char *why;
 
 	*ret_target = (struct egress_target){ 0 };
-	return url_read(url, &place, &why) ? decide(policy, &place, ret_target)
-					   : refuse(ret_target, why);
+	return url_read(url, &place, &why)
+		       ? decide(policy, &place, port_is_open(policy, place.port), ret_target)
+		       : refuse(ret_target, why);
 }
 
 enum err egress_allow_host(const struct egress_policy *policy, struct str host, uint16_t port,
-			   struct egress_target *ret_target)
+			   bool usual, struct egress_target *ret_target)
 {
 	struct url_place place = { .tls = true, .port = port };
 	const char *why;
 
 	*ret_target = (struct egress_target){ 0 };
-	return url_read_host(host, &place, &why) ? decide(policy, &place, ret_target)
-						 : refuse(ret_target, why);
+	return url_read_host(host, &place, &why)
+		       ? decide(policy, &place, usual || port_is_open(policy, port), ret_target)
+		       : refuse(ret_target, why);
+}
+
+struct trust egress_trust(const struct egress_policy *policy, const struct egress_target *target)
+{
+	return target->listed && policy->ca_file ? trust_of(&policy->trust) : trust_system();
 }
 
 bool egress_allows_peer(const struct egress_target *target, const struct sockaddr *peer,

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "net/address.h"
+#include "net/trust.h"
 
 enum {
 	EGRESS_HOST_MAX = 253, /* RFC 1035, section 2.3.4, as text */
@@ -62,7 +63,8 @@ enum err egress_policy_new(const struct egress_settings *settings, char ret_why[
 			   struct egress_policy **ret_policy) MUST_CHECK;
 /* NULL-safe. */
 void egress_policy_free(struct egress_policy *policy);
-const char *egress_ca_file(const struct egress_policy *policy); /* NULL: none */
+/* Another number for each policy of a process: what is kept for one is not another's. */
+uint64_t egress_serial(const struct egress_policy *policy);
 int egress_timeout_ms(const struct egress_policy *policy);
 int egress_connect_timeout_ms(const struct egress_policy *policy);
 
@@ -83,9 +85,14 @@ struct egress_target {
  */
 enum err egress_allow_url(const struct egress_policy *policy, struct str url,
 			  struct egress_target *ret_target) MUST_CHECK;
-/* The same for a host of another protocol (mail, databases), which has TLS of its own. */
+/*
+ * The same for a host of another protocol (mail, databases), which has TLS of its own. `usual`: it is a port that
+ * this protocol has everywhere, so it needs no opening by the operator.
+ */
 enum err egress_allow_host(const struct egress_policy *policy, struct str host, uint16_t port,
-			   struct egress_target *ret_target) MUST_CHECK;
+			   bool usual, struct egress_target *ret_target) MUST_CHECK;
+/* Who may vouch for a target: a private CA for the hosts that the operator listed, and for nobody else. */
+struct trust egress_trust(const struct egress_policy *policy, const struct egress_target *target);
 /* Whether that is one of the target's checked addresses: asked when the socket is made. */
 bool egress_allows_peer(const struct egress_target *target, const struct sockaddr *peer,
 			socklen_t n);

@@ -15,9 +15,6 @@ static bool refuse(const char **ret_why, const char *why)
 	return false;
 }
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 static bool plain_ascii(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -31,7 +28,7 @@ static bool label_ok(struct str label)
 	if (label.n == 0 || label.n > 63)
 		return false;
 	for (size_t i = 0; i < label.n; i++)
-		if (!is_letter(label.p[i]) && !is_digit(label.p[i]) && label.p[i] != '-' &&
+		if (!char_is_letter(label.p[i]) && !char_is_digit(label.p[i]) && label.p[i] != '-' &&
 		    label.p[i] != '_')
 			return false;
 	return true;
@@ -42,7 +39,7 @@ static bool looks_like_number(struct str label)
 {
 	size_t digits = 0;
 
-	while (digits < label.n && is_digit(label.p[digits]))
+	while (digits < label.n && char_is_digit(label.p[digits]))
 		digits++;
 	return digits == label.n ||
 	       (label.n >= 2 && label.p[0] == '0' && (label.p[1] == 'x' || label.p[1] == 'X'));

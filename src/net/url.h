@@ -1,4 +1,4 @@
-/* The parts of a URL that decide where a request goes. Of this room: others use egress.h. */
+/* The parts of a URL that decide where a request goes. Whether it may go there is egress.h's to say. */
 #ifndef LW_NET_URL_H
 #define LW_NET_URL_H
 

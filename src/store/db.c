@@ -82,9 +82,23 @@ enum err db_ping(struct db *db)
 	return ERR_DB_LOST;
 }
 
+static void join_holder(struct db *db)
+{
+	const struct db_scope *scope = &db->scope;
+	size_t ids = sizeof(scope->tenant.b) + sizeof(scope->user.b);
+	size_t role = scope->role.n < sizeof(db->holder) - ids ? scope->role.n : sizeof(db->holder) - ids;
+
+	memcpy(db->holder, scope->tenant.b, sizeof(scope->tenant.b));
+	memcpy(db->holder + sizeof(scope->tenant.b), scope->user.b, sizeof(scope->user.b));
+	if (role > 0)
+		memcpy(db->holder + ids, scope->role.p, role);
+	db->scope.holder = (struct str){ db->holder, ids + role };
+}
+
 void db_enter(struct db *db, const struct db_scope *scope)
 {
 	db->scope = *scope;
+	join_holder(db);
 	db->live_confirmed = false;
 }
 

@@ -52,6 +52,7 @@ struct db_scope {
 	struct id session;
 	struct str role; /* borrowed until db_leave */
 	int64_t now;     /* ms; 0: the clock at each statement */
+	struct str holder; /* made by db_enter: tenant, user and role in one, as a session's row has them */
 };
 
 /*

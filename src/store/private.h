@@ -34,6 +34,7 @@ struct db {
 	size_t live_count;
 
 	struct db_scope scope;
+	char holder[64]; /* scope.holder's bytes */
 	bool live_confirmed;
 	bool bound;
 	struct id bound_tenant;

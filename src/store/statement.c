@@ -31,10 +31,21 @@ static const struct stmt bind_tenant_stmt = {
 	"bind_tenant", "SET @lw_tenant = ?", bind_tenant_in, NULL, NULL, 1, 0, STMT_READ, 0,
 };
 
+/*
+ * What goes wrong between a result's rows (a function's error, a lost connection) Connector/C notes at the connection
+ * only.
+ */
+static unsigned code_of(const struct run *run)
+{
+	unsigned code = mysql_stmt_errno(run->live->handle);
+
+	return code != 0 || !run->db->mysql ? code : mysql_errno(run->db->mysql);
+}
+
 static enum err statement_failed(struct run *run, bool preparing)
 {
 	struct db_trouble trouble = {
-		.code = mysql_stmt_errno(run->live->handle),
+		.code = code_of(run),
 		.sql_name = run->stmt->name,
 		.preparing = preparing,
 		.nowait = (run->stmt->flags & STMT_NOWAIT) != 0,

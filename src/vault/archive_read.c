@@ -135,6 +135,7 @@ static enum err store_version(struct restore *r, const struct version *v, struct
 		.masked = masked,
 		.created_by = v->created_by,
 		.created_at = v->created_at,
+		.made_by = STR("person"),
 	};
 	return sql_version_insert(r->cx->db, &in, NULL);
 }

@@ -1,6 +1,7 @@
 /* `latchctl export`: plain data goes from the database into sealed records, and nowhere else. */
 #include "audit/audit.h"
 #include "base/json_write.h"
+#include "core/answer.h"
 #include "store/db.h"
 #include "store/sql_credential.h"
 #include "vault/archive.h"
@@ -22,13 +23,6 @@ static void export_done(struct export *x)
 {
 	archive_writer_done(&x->writer);
 	buf_done(&x->record);
-}
-
-static void put_id(struct json_writer *w, const char *key, enum id_kind kind, const struct id *id)
-{
-	char text[ID_TEXT_MAX];
-
-	jw_put_text(w, key, id_format(kind, id, text));
 }
 
 static void put_opt_int(struct json_writer *w, const char *key, struct opt_int number)
@@ -58,13 +52,13 @@ static enum err put_credential(struct export *x, const struct id *id,
 	jw_object(&w);
 	jw_key(&w, "credential");
 	jw_object(&w);
-	put_id(&w, "id", ID_CREDENTIAL, id);
+	answer_id(&w, "id", ID_CREDENTIAL, id);
 	jw_put_text(&w, "name", row->name);
 	jw_put_text(&w, "type", row->type);
 	jw_put_text(&w, "service", row->service);
 	jw_put_text(&w, "key_service", row->key_service);
 	jw_put_text(&w, "status", row->status);
-	put_id(&w, "created_by", ID_USER, &row->owner);
+	answer_id(&w, "created_by", ID_USER, &row->owner);
 	jw_put_int(&w, "created_at", row->created_at);
 	jw_put_int(&w, "updated_at", row->updated_at);
 	put_opt_int(&w, "expires_at", row->expires_at);
@@ -88,7 +82,7 @@ static enum err put_version(struct export *x, const struct sql_credential_export
 	jw_key(&w, "version");
 	jw_object(&w);
 	jw_put_int(&w, "version", row->version);
-	put_id(&w, "created_by", ID_USER, &row->version_by);
+	answer_id(&w, "created_by", ID_USER, &row->version_by);
 	jw_put_int(&w, "created_at", row->version_at);
 	jw_put_raw(&w, "data", secret_str(plain));
 	jw_object_end(&w);

@@ -10,6 +10,10 @@
 
 static const struct vault_verification UNTESTED = { 0 };
 
+/* Who made a version. */
+#define PERSON STR("person")
+#define REFRESH STR("refresh")
+
 /* The plain data of a version in the making, and its masked form. */
 struct plain {
 	struct buf json;   /* secret */
@@ -45,7 +49,10 @@ static enum err size_error(struct ctx *cx, enum err e)
 				: e;
 }
 
-/* Checks a change, puts it into what is stored (NULL: nothing) and checks the result. */
+/*
+ * Checks a change, puts it into what is stored (NULL: nothing) and checks the result. With a masked form, a member
+ * that comes back as its own mask stays.
+ */
 static enum err make_plain(struct ctx *cx, enum credential_type type, const json_t *stored,
 			   struct str stored_masked, const json_t *change, struct plain *ret_plain)
 {
@@ -53,7 +60,7 @@ static enum err make_plain(struct ctx *cx, enum credential_type type, const json
 
 	buf_init(&ret_plain->json, VAULT_DATA_MAX);
 	TRY(vault_check_members(cx, type, change));
-	if (stored)
+	if (!str_absent(stored_masked))
 		TRY(json_read(cx->arena, stored_masked, &masked, NULL));
 	vault_merge(type, stored, masked, change, &ret_plain->json);
 	TRY(size_error(cx, buf_error(&ret_plain->json)));
@@ -62,8 +69,8 @@ static enum err make_plain(struct ctx *cx, enum credential_type type, const json
 	return mask_of(cx, type, merged, &ret_plain->masked);
 }
 
-/* Seals the plain data as the credential's version, which the caller has set. */
-static enum err add_version(struct ctx *cx, const struct credential *c, struct str plain)
+/* Seals the plain data as the credential's version, which the caller has set. A refresh of nobody is its owner's. */
+static enum err add_version(struct ctx *cx, const struct credential *c, struct str plain, struct str made_by)
 {
 	TENANT_KEY_AUTO struct tenant_key key = { 0 };
 	const struct vault_place place = { c->id, c->created_by, c->type, c->version };
@@ -80,8 +87,9 @@ static enum err add_version(struct ctx *cx, const struct credential *c, struct s
 		.key_generation = key.generation,
 		.ciphertext = buf_str(&sealed),
 		.masked = c->masked,
-		.created_by = cx->who.user,
+		.created_by = id_is_nil(&cx->who.user) ? c->created_by : cx->who.user,
 		.created_at = cx->now_ms,
+		.made_by = made_by,
 	};
 	return sql_version_insert(cx->db, &in, NULL);
 }
@@ -114,7 +122,7 @@ enum err vault_create(struct ctx *cx, const struct vault_new *new,
 		TRY(id_new(&c.id));
 	ctx_audit_target(cx, ID_CREDENTIAL, &c.id);
 	TRY(vault_insert_row(cx->db, &c));
-	TRY(add_version(cx, &c, buf_str(&plain.json)));
+	TRY(add_version(cx, &c, buf_str(&plain.json), PERSON));
 	*ret_credential = c;
 	return OK;
 }
@@ -131,17 +139,11 @@ enum err vault_lock(struct ctx *cx, const struct id *id, struct credential *ret_
 	return OK;
 }
 
-/* Later than before even within one millisecond: the ETag must differ. */
-static int64_t next_update(const struct ctx *cx, int64_t before)
-{
-	return cx->now_ms > before ? cx->now_ms : before + 1;
-}
-
 static enum err write_change(struct ctx *cx, struct credential *c)
 {
 	enum err e;
 
-	c->updated_at = next_update(cx, c->updated_at);
+	c->updated_at = ctx_next_update(cx, c->updated_at);
 	e = vault_update_row(cx->db, c);
 	if (e == ERR_DB_DUPLICATE)
 		return ctx_fail(cx, ERR_CONFLICT,
@@ -151,12 +153,15 @@ static enum err write_change(struct ctx *cx, struct credential *c)
 
 static enum err prune(struct ctx *cx, const struct credential *c)
 {
-	const struct sql_version_prune_in in = {
-		.credential_id = c->id,
-		.through = c->version - cx->config->credentials_versions_kept,
-	};
+	const struct sql_version_beyond_in in = { .credential_id = c->id,
+						  .kept = cx->config->credentials_versions_kept };
+	struct sql_version_beyond_row row;
+	enum err e = sql_version_beyond(cx->db, &in, &row);
 
-	return in.through < 1 ? OK : sql_version_prune(cx->db, &in, NULL);
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? OK : e;
+	return sql_version_prune(
+		cx->db, &(struct sql_version_prune_in){ .credential_id = c->id, .through = row.version }, NULL);
 }
 
 /* The new version is in place; the verification was of another secret. */
@@ -166,7 +171,7 @@ static enum err write_new_version(struct ctx *cx, struct credential *c, const st
 	c->masked = plain->masked;
 	c->status = STR("untested");
 	c->verify = UNTESTED;
-	TRY(add_version(cx, c, buf_str(&plain->json)));
+	TRY(add_version(cx, c, buf_str(&plain->json), PERSON));
 	TRY(prune(cx, c));
 	return write_change(cx, c);
 }
@@ -181,8 +186,8 @@ static enum err read_stored(struct ctx *cx, struct str plain, const json_t **ret
 }
 
 /* What `data` becomes; `ret_differs` is false when it stays as it is. */
-static enum err merge_data(struct ctx *cx, const struct credential *c, const json_t *change,
-			   struct plain *ret_plain, bool *ret_differs)
+static enum err merge_data(struct ctx *cx, const struct credential *c,
+			   const struct vault_change *change, struct plain *ret_plain, bool *ret_differs)
 {
 	SECRET_AUTO struct secret stored = SECRET_EMPTY;
 	enum credential_type type;
@@ -192,7 +197,9 @@ static enum err merge_data(struct ctx *cx, const struct credential *c, const jso
 	TRY(type_of(cx, c->type, &type));
 	TRY(vault_open(cx, &c->id, (struct opt_int){ true, c->version }, &version, &stored));
 	TRY(read_stored(cx, secret_str(&stored), &data));
-	TRY(make_plain(cx, type, data, c->masked, change, ret_plain));
+	TRY(make_plain(cx, type, data, c->masked, change->data, ret_plain));
+	if (change->by_hand)
+		TRY(vault_check_address(cx, type, data, change->data));
 	*ret_differs = !str_eq(secret_str(&stored), buf_str(&ret_plain->json));
 	return OK;
 }
@@ -223,7 +230,7 @@ enum err vault_change(struct ctx *cx, struct credential *credential,
 	bool data = false;
 
 	if (change->data)
-		TRY(merge_data(cx, credential, change->data, &plain, &data));
+		TRY(merge_data(cx, credential, change, &plain, &data));
 	*ret_changed = columns || data;
 	cx->audit.service = credential->service;
 	if (data)
@@ -250,5 +257,37 @@ enum err vault_restore_version(struct ctx *cx, struct credential *credential, in
 	TRY(buf_error(&plain.json));
 	TRY(mask_of(cx, type, data, &plain.masked));
 	*ret_changed = true;
+	return write_new_version(cx, credential, &plain);
+}
+
+enum err vault_put_refreshed(struct ctx *cx, struct credential *credential, const json_t *stored,
+			     const json_t *change)
+{
+	const struct sql_version_drop_refreshed_in older = { .credential_id = credential->id,
+							     .before = credential->version + 1 };
+	PLAIN_AUTO struct plain plain = { 0 };
+	enum credential_type type;
+
+	TRY(type_of(cx, credential->type, &type));
+	TRY(make_plain(cx, type, stored, STR_NONE, change, &plain));
+	credential->version++;
+	credential->masked = plain.masked;
+	TRY(add_version(cx, credential, buf_str(&plain.json), REFRESH));
+	TRY(sql_version_drop_refreshed(cx->db, &older, NULL));
+	TRY(prune(cx, credential));
+	return write_change(cx, credential);
+}
+
+enum err vault_put_alone(struct ctx *cx, struct credential *credential, const json_t *stored, const json_t *change)
+{
+	const struct sql_version_overwrite_in overwrite = { .credential_id = credential->id };
+	const struct sql_version_delete_in all = { .credential_id = credential->id };
+	PLAIN_AUTO struct plain plain = { 0 };
+	enum credential_type type;
+
+	TRY(type_of(cx, credential->type, &type));
+	TRY(make_plain(cx, type, stored, STR_NONE, change, &plain));
+	TRY(sql_version_overwrite(cx->db, &overwrite, NULL));
+	TRY(sql_version_delete(cx->db, &all, NULL));
 	return write_new_version(cx, credential, &plain);
 }

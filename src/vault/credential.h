@@ -54,6 +54,8 @@ struct vault_change {
 	struct str name, service;
 	const json_t *data;
 	struct opt_int expires_at;
+	/* Data of a person who need not know the secrets: pointing them to another host takes all of them. */
+	bool by_hand;
 };
 
 /*
@@ -85,6 +87,20 @@ enum err vault_change(struct ctx *cx, struct credential *credential,
  */
 enum err vault_restore_version(struct ctx *cx, struct credential *credential, int64_t version,
 			       bool *ret_changed) MUST_CHECK;
+
+/*
+ * Puts what a provider gave out into a locked credential, whose plain data the caller has: a new version, made by a
+ * refresh. An older one of that kind goes; people's versions stay in the history, and what a test said of the
+ * credential stays, too. ERR_BAD_INPUT, ERR_TOO_BIG.
+ */
+enum err vault_put_refreshed(struct ctx *cx, struct credential *credential, const json_t *stored,
+			     const json_t *change) MUST_CHECK;
+
+/*
+ * The same by a person who wants what was there gone for good: every earlier version is overwritten and deleted.
+ */
+enum err vault_put_alone(struct ctx *cx, struct credential *credential, const json_t *stored,
+			 const json_t *change) MUST_CHECK;
 
 /* Hides a locked credential; vault_purge_expired destroys it later. */
 enum err vault_hide(struct ctx *cx, const struct credential *credential) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* The vault over HTTP: one short function an operation. The rules are in credential.h. */
-#include "base/clock.h"
 #include "base/json_write.h"
+#include "core/answer.h"
 #include "core/ctx.h"
 #include "core/operations.h"
 #include "fcgi/reply.h"
@@ -23,9 +23,41 @@ static enum err answer(struct ctx *cx, struct reply *reply, const struct credent
 	return buf_error(&reply->body);
 }
 
-enum err credential_list(struct ctx *cx, const struct credential_list_in *in, struct reply *reply)
+/* The page of the answers that its rows keep. ERR_END: one of them keeps none, and nothing was answered. */
+static enum err list_kept(struct ctx *cx, int64_t limit, struct id before, struct reply *reply)
 {
-	struct sql_credential_list_in query = {
+	const struct sql_credential_answers_in query = { .before = before, .limit = limit + 1 };
+	struct sql_credential_answers_row row;
+	struct kept_answer kept;
+	struct json_writer w;
+	struct id last = ID_NIL;
+	enum err e;
+
+	TRY(sql_credential_answers(cx->db, &query));
+	jw_start(&w, &reply->body);
+	jw_array(&w);
+	for (int64_t i = 0; (e = sql_credential_answers_next(cx->db, &row)) == OK; i++) {
+		if (i == limit) {
+			TRY(ctx_cursor_next(cx, reply, &last));
+			break;
+		}
+		if (!vault_take_answer(row.answer, &kept))
+			return ERR_END;
+		if (i == limit - 1)
+			TRY(vault_answer_id(&kept, &last));
+		jw_add_raw(&w, kept.json);
+	}
+	if (e != OK && e != ERR_END)
+		return e;
+	jw_array_end(&w);
+	return buf_error(&reply->body);
+}
+
+static enum err list_made(struct ctx *cx, const struct credential_list_in *in, struct id before,
+			  struct reply *reply)
+{
+	const struct sql_credential_list_in query = {
+		.before = before,
 		.type = in->type,
 		.service = in->service,
 		.status = in->status,
@@ -33,27 +65,28 @@ enum err credential_list(struct ctx *cx, const struct credential_list_in *in, st
 		.limit = in->limit + 1,
 	};
 	struct sql_credential_list_row row;
-	struct json_writer w;
-	struct id last = ID_NIL;
-	int64_t written = 0;
+	struct answer_page page;
 	enum err e;
 
-	TRY(ctx_cursor_read(cx, in->cursor, &query.before));
 	TRY(sql_credential_list(cx->db, &query));
-	jw_start(&w, &reply->body);
-	jw_array(&w);
-	while ((e = sql_credential_list_next(cx->db, &row)) == OK) {
-		if (written++ == in->limit) {
-			TRY(ctx_cursor_next(cx, reply, &last));
-			break;
-		}
-		last = row.credential_id;
-		vault_write_credential(&w, &CREDENTIAL_OF(row));
-	}
-	if (e != OK && e != ERR_END)
-		return e;
-	jw_array_end(&w);
-	return buf_error(&reply->body);
+	buf_clear(&reply->body);
+	answer_page_start(&page, reply, in->limit);
+	while ((e = sql_credential_list_next(cx->db, &row)) == OK && answer_page_item(&page, &row.credential_id))
+		vault_write_credential(&page.w, &CREDENTIAL_OF(row));
+	return answer_page_end(&page, cx, reply, e);
+}
+
+enum err credential_list(struct ctx *cx, const struct credential_list_in *in, struct reply *reply)
+{
+	bool filters = !str_absent(in->type) || !str_absent(in->service) || !str_absent(in->status) ||
+		       !str_absent(in->name);
+	struct id before;
+	enum err e = ERR_END;
+
+	TRY(ctx_cursor_read(cx, in->cursor, &before));
+	if (!filters)
+		e = list_kept(cx, in->limit, before, reply);
+	return e == ERR_END ? list_made(cx, in, before, reply) : e;
 }
 
 enum err credential_create(struct ctx *cx, const struct credential_create_in *in,
@@ -85,10 +118,22 @@ static enum err read_one(struct ctx *cx, const struct id *id, struct credential 
 
 enum err credential_get(struct ctx *cx, const struct credential_get_in *in, struct reply *reply)
 {
+	const struct sql_credential_answer_in query = { .credential_id = in->credential_id };
+	struct sql_credential_answer_row row;
+	struct kept_answer kept;
 	struct credential c;
+	enum err e;
 
-	TRY(read_one(cx, &in->credential_id, &c));
-	return answer(cx, reply, &c);
+	TRY(sql_credential_answer(cx->db, &query, &row));
+	if (!vault_take_answer(row.answer, &kept)) {
+		TRY(read_one(cx, &in->credential_id, &c));
+		return answer(cx, reply, &c);
+	}
+	e = ctx_put_tag(cx, reply, kept.tag);
+	if (e != OK)
+		return e == ERR_END ? OK : e;
+	buf_add_str(&reply->body, kept.json);
+	return buf_error(&reply->body);
 }
 
 enum err credential_status(struct ctx *cx, const struct credential_status_in *in,
@@ -111,6 +156,7 @@ enum err credential_update(struct ctx *cx, const struct credential_update_in *in
 		.service = in->service,
 		.data = in->data,
 		.expires_at = in->expires_at,
+		.by_hand = true,
 	};
 	struct credential c;
 	bool changed;
@@ -149,19 +195,16 @@ enum err credential_delete(struct ctx *cx, const struct credential_delete_in *in
 	if (in->purge)
 		return destroy(cx, &c, reply);
 	TRY(vault_hide(cx, &c));
-	reply->status = 204;
-	return OK;
+	return answer_nothing(reply);
 }
 
 static void write_version(struct json_writer *w, const struct sql_version_list_row *row)
 {
-	char id[ID_TEXT_MAX], time[TIME_TEXT_MAX];
-
 	jw_object(w);
 	jw_put_int(w, "version", row->version);
 	jw_put_raw(w, "data", row->masked);
-	jw_put_text(w, "created_by", id_format(ID_USER, &row->created_by, id));
-	jw_put_text(w, "created_at", time_format(row->created_at, time));
+	answer_id(w, "created_by", ID_USER, &row->created_by);
+	answer_time(w, "created_at", row->created_at);
 	jw_put_bool(w, "current", row->current);
 	jw_object_end(w);
 }
@@ -204,10 +247,8 @@ enum err version_restore(struct ctx *cx, const struct version_restore_in *in, st
 static void write_revealed(struct json_writer *w, const struct credential *c, int64_t version,
 			   const struct secret *plain)
 {
-	char id[ID_TEXT_MAX];
-
 	jw_object(w);
-	jw_put_text(w, "id", id_format(ID_CREDENTIAL, &c->id, id));
+	answer_id(w, "id", ID_CREDENTIAL, &c->id);
 	jw_put_text(w, "type", c->type);
 	jw_put_int(w, "version", version);
 	jw_put_raw(w, "data", secret_str(plain));

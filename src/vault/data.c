@@ -44,30 +44,6 @@ static enum err not_a_word(struct ctx *cx, const struct vault_member *member)
 				 : bad(cx, str_of(member->name), "NOT_ALLOWED", words.p);
 }
 
-static bool has_control(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return true;
-	return false;
-}
-
-/* A token of RFC 9110, section 5.6.2. */
-static bool is_header_name(struct str s)
-{
-	static const char OTHERS[] = "!#$%&'*+-.^_`|~";
-
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-		bool letter =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-		if (!letter && !memchr(OTHERS, c, sizeof(OTHERS) - 1))
-			return false;
-	}
-	return s.n > 0;
-}
-
 static bool is_word_of(struct str text, const char *words)
 {
 	struct str rest = str_of(words);
@@ -89,11 +65,11 @@ static enum err check_text(struct ctx *cx, const struct vault_member *member, st
 		return is_word_of(text, member->words) ? OK : not_a_word(cx, member);
 	if ((int64_t)str_utf8_length(text) > member->most)
 		return too_long(cx, member);
-	if (member->kind == MEMBER_HEADER && !is_header_name(text))
+	if (member->kind == MEMBER_HEADER && !str_is_token(text))
 		return bad(cx, name, "BAD_FORMAT", "must be the name of an HTTP header");
 	if (member->kind == MEMBER_TIME && !time_parse(text, &ms))
 		return bad(cx, name, "BAD_FORMAT", "must be a time as in RFC 3339");
-	if (member->kind != MEMBER_TEXT && has_control(text))
+	if (member->kind != MEMBER_TEXT && str_has_control(text))
 		return bad(cx, name, "BAD_FORMAT", "must not hold control characters");
 	return OK;
 }

@@ -33,6 +33,13 @@ enum err vault_check_complete(struct ctx *cx, enum credential_type type,
 			      const json_t *data) MUST_CHECK;
 
 /*
+ * Checks that a person's change of where the secrets go (a member that is an address; a host or a URL in `extra`)
+ * brings every stored secret again, and not as its mask. ERR_BAD_INPUT, with those that are missing.
+ */
+enum err vault_check_address(struct ctx *cx, enum credential_type type, const json_t *stored,
+			     const json_t *change) MUST_CHECK;
+
+/*
  * Appends the stored object with the change's members put in: a member sent as null goes away, a
  * secret that comes back as its own mask stays as it is; `extra` is merged member by member.
  * `stored` and its `masked` form are NULL for a new credential. The order of members is kept, so

@@ -1,7 +1,7 @@
 /* The short form: one API key a service, kept as a credential of the type api_key. */
-#include "base/clock.h"
 #include "base/json_read.h"
 #include "base/json_write.h"
+#include "core/answer.h"
 #include "core/ctx.h"
 #include "core/operations.h"
 #include "fcgi/reply.h"
@@ -20,13 +20,11 @@ struct key {
 
 static void write_key(struct json_writer *w, const struct key *key)
 {
-	char id[ID_TEXT_MAX], time[TIME_TEXT_MAX];
-
 	jw_object(w);
 	jw_put_text(w, "service", key->service);
 	jw_put_text(w, "api_key", key->masked);
-	jw_put_text(w, "credential_id", id_format(ID_CREDENTIAL, &key->credential, id));
-	jw_put_text(w, "updated_at", time_format(key->updated_at, time));
+	answer_id(w, "credential_id", ID_CREDENTIAL, &key->credential);
+	answer_time(w, "updated_at", key->updated_at);
 	jw_object_end(w);
 }
 
@@ -34,28 +32,16 @@ enum err key_list(struct ctx *cx, const struct key_list_in *in, struct reply *re
 {
 	struct sql_key_list_in query = { .limit = in->limit + 1 };
 	struct sql_key_list_row row;
-	struct json_writer w;
-	struct id last = ID_NIL;
-	int64_t written = 0;
+	struct answer_page page;
 	enum err e;
 
 	TRY(ctx_cursor_read(cx, in->cursor, &query.before));
 	TRY(sql_key_list(cx->db, &query));
-	jw_start(&w, &reply->body);
-	jw_array(&w);
-	while ((e = sql_key_list_next(cx->db, &row)) == OK) {
-		if (written++ == in->limit) {
-			TRY(ctx_cursor_next(cx, reply, &last));
-			break;
-		}
-		last = row.credential_id;
-		write_key(&w, &(struct key){ row.credential_id, row.key_service, row.api_key,
-					     row.updated_at });
-	}
-	if (e != OK && e != ERR_END)
-		return e;
-	jw_array_end(&w);
-	return buf_error(&reply->body);
+	answer_page_start(&page, reply, in->limit);
+	while ((e = sql_key_list_next(cx->db, &row)) == OK && answer_page_item(&page, &row.credential_id))
+		write_key(&page.w,
+			  &(struct key){ row.credential_id, row.key_service, row.api_key, row.updated_at });
+	return answer_page_end(&page, cx, reply, e);
 }
 
 /* `data` of the credential: a tree of the arena, wiped when it is freed. */
@@ -148,6 +134,5 @@ enum err key_delete(struct ctx *cx, const struct key_delete_in *in, struct reply
 	TRY(sql_key_hide(cx->db, &hide, &rows));
 	if (rows == 0)
 		return ERR_NOT_FOUND;
-	reply->status = 204;
-	return OK;
+	return answer_nothing(reply);
 }

@@ -7,6 +7,7 @@
 #include "store/db.h"
 #include "store/sql_credential.h"
 #include "store/sql_tenant_key.h"
+#include "store/sql_token_refresh.h"
 #include "vault/credential.h"
 
 enum err vault_hide(struct ctx *cx, const struct credential *credential)
@@ -22,11 +23,13 @@ enum err vault_destroy(struct ctx *cx, const struct id *id, bool *ret_verified)
 	const struct sql_version_overwrite_in overwrite = { .credential_id = *id };
 	const struct sql_version_delete_in versions = { .credential_id = *id };
 	const struct sql_credential_delete_row_in row = { .credential_id = *id };
+	const struct sql_token_refresh_forget_in refresh = { .credential_id = *id };
 	const struct sql_credential_remains_in count = { .credential_id = *id };
 	struct sql_credential_remains_row left;
 
 	TRY(sql_version_overwrite(cx->db, &overwrite, NULL));
 	TRY(sql_version_delete(cx->db, &versions, NULL));
+	TRY(sql_token_refresh_forget(cx->db, &refresh, NULL));
 	TRY(sql_credential_delete_row(cx->db, &row, NULL));
 	TRY(sql_credential_remains(cx->db, &count, &left));
 	*ret_verified = left.remains == 0;
@@ -70,8 +73,7 @@ static enum err purge_row(struct ctx *cx, const struct sql_credential_expired_ro
 {
 	struct purge p = { .cx = cx, .credential = row->credential_id, .before = before };
 
-	cx->who = (struct principal){ .who = WHO_SYSTEM, .tenant = row->tenant_id, .live = true };
-	ctx_enter(cx);
+	ctx_be_system(cx, &row->tenant_id);
 	TRY(db_run(cx->db, purge_one, &p));
 	*purged += p.done;
 	return OK;

@@ -28,6 +28,7 @@
 			    (row).verify_account, (row).verify_checked_at },                       \
 	})
 
+/* Both keep the answer with the row. */
 enum err vault_insert_row(struct db *db, const struct credential *credential) MUST_CHECK;
 /* Writes everything that can change. ERR_DB_DUPLICATE: key_service is taken. */
 enum err vault_update_row(struct db *db, const struct credential *credential) MUST_CHECK;

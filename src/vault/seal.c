@@ -94,27 +94,51 @@ static void tell_unreadable(struct ctx *cx, const struct vault_sealed *sealed, e
 			     log_text("audit", e == OK ? "ok" : err_code(e))));
 }
 
+static enum err unseal_or_tell(struct ctx *cx, const struct vault_sealed *sealed, struct secret *ret_plain)
+{
+	enum err e = vault_unseal(cx, sealed, ret_plain);
+
+	if (e != ERR_UNREADABLE && e != ERR_NO_KEY)
+		return e;
+	tell_unreadable(cx, sealed, e);
+	return ERR_UNREADABLE;
+}
+
+/* What either of the two rows has of a version. */
+#define SEALED_OF(credential, row)                                                                 \
+	{                                                                                          \
+		.place = { (credential), (row).owner, (row).type, (row).version },                 \
+		.generation = (row).key_generation, .ciphertext = (row).ciphertext,                \
+		.root_key_id = (row).root_key_id, .wrapped = (row).wrapped                         \
+	}
+
 enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version,
 		    int64_t *ret_version, struct secret *ret_plain)
 {
 	const struct sql_credential_open_in in = { .credential_id = *credential,
 						   .version = version };
 	struct sql_credential_open_row row;
-	enum err e;
 
 	*ret_plain = SECRET_EMPTY;
 	TRY(sql_credential_open(cx->db, &in, &row));
-	const struct vault_sealed sealed = {
-		.place = { *credential, row.owner, row.type, row.version },
-		.generation = row.key_generation,
-		.ciphertext = row.ciphertext,
-		.root_key_id = row.root_key_id,
-		.wrapped = row.wrapped,
-	};
+	const struct vault_sealed sealed = SEALED_OF(*credential, row);
+
 	*ret_version = row.version;
-	e = vault_unseal(cx, &sealed, ret_plain);
-	if (e != ERR_UNREADABLE && e != ERR_NO_KEY)
-		return e;
-	tell_unreadable(cx, &sealed, e);
-	return ERR_UNREADABLE;
+	return unseal_or_tell(cx, &sealed, ret_plain);
+}
+
+enum err vault_open_newest(struct ctx *cx, const struct id *credential, struct vault_opened *ret_opened)
+{
+	const struct sql_credential_use_in in = { .credential_id = *credential };
+	struct sql_credential_use_row row;
+
+	*ret_opened = (struct vault_opened){ .plain = SECRET_EMPTY };
+	TRY(sql_credential_use(cx->db, &in, &row));
+	const struct vault_sealed sealed = SEALED_OF(*credential, row);
+
+	ret_opened->type = row.type;
+	ret_opened->service = row.service;
+	ret_opened->status = row.status;
+	ret_opened->version = row.version;
+	return unseal_or_tell(cx, &sealed, &ret_opened->plain);
 }

@@ -55,4 +55,15 @@ enum err vault_unseal_with(struct ctx *cx, const struct tenant_key *key,
 enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version,
 		    int64_t *ret_version, struct secret *ret_plain) MUST_CHECK;
 
+/*
+ * The newest plain data with what its use depends on; the texts are the statement's until the next such call. The check
+ * of the session is folded in. Errors and audit rows as with vault_open.
+ */
+struct vault_opened {
+	struct str type, service, status;
+	int64_t version;
+	struct secret plain;
+};
+enum err vault_open_newest(struct ctx *cx, const struct id *credential, struct vault_opened *ret_opened) MUST_CHECK;
+
 #endif

@@ -8,7 +8,7 @@ static const char *const TYPES[] = {
 #undef CREDENTIAL_MEMBER
 };
 
-enum { REQUIRED = 1, SECRET = 2 };
+enum { REQUIRED = 1, SECRET = 2, ADDRESS = 4 };
 
 static const struct vault_member MEMBERS[] = {
 #define CREDENTIAL_TYPE(name, text)
@@ -17,6 +17,7 @@ static const struct vault_member MEMBERS[] = {
 	  name,                                                                                    \
 	  ((flags)&REQUIRED) != 0,                                                                 \
 	  ((flags)&SECRET) != 0,                                                                   \
+	  ((flags)&ADDRESS) != 0,                                                                  \
 	  MEMBER_##kind,                                                                           \
 	  most,                                                                                    \
 	  words },

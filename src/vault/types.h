@@ -34,6 +34,7 @@ struct vault_member {
 	const char *name;
 	bool required;
 	bool secret;
+	bool address; /* where the secrets go */
 	enum member_kind kind;
 	int64_t most;      /* characters, or the largest number */
 	const char *words; /* MEMBER_WORD: separated by | */

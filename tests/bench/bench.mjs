@@ -4,12 +4,14 @@
 //
 // --json   the figures as JSON on standard output, after the table
 // --check  exit status 1 when a ratio misses its target
-// --only   routes, start, rotation, sizes: a part of it
+// --only   routes, refresh, start, rotation, jobs, sizes: a part of it
 //
 // BENCH_SECONDS (3)    length of one run of wrk
 // BENCH_ROUNDS (3)     runs of each subject, each between two runs of the floor
 // BENCH_SIZES          1000,100000,1000000
 // BENCH_ROTATED        10000,100000: tenants whose keys are wrapped again, and credentials that are sealed again
+// BENCH_JOBS           1000,1000000: queued ones
+// BENCH_REFRESHES      300: tokens that are renewed
 // BENCH_HOME           a directory for the instance that is kept (else a temporary one)
 // BENCH_PORT           its port
 // LATCHWORK_BUILD      a build directory of contrib/quickstart or contrib/check
@@ -18,7 +20,9 @@
 // of time: --check holds ratios against the targets, and is run by hand.
 import fs from "node:fs";
 import { parseArgs } from "node:util";
+import { jobs } from "./jobs.mjs";
 import { compare, load, median, subject } from "./load.mjs";
+import { refreshes, startProvider } from "./refresh.mjs";
 import { print } from "./report.mjs";
 import { rotations } from "./rotation.mjs";
 import { CREDENTIAL, growTo, idHex, sampleIds } from "./seed.mjs";
@@ -30,7 +34,9 @@ const { values: options } = parseArgs({
 const seconds = Number(process.env.BENCH_SECONDS ?? 3), rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 const [tenants, credentials] = (process.env.BENCH_ROTATED ?? "10000,100000").split(",").map(Number);
 const sizes = (process.env.BENCH_SIZES ?? "1000,100000,1000000").split(",").map(Number);
-const parts = options.only?.split(",") ?? ["routes", "start", "rotation", "sizes"];
+const refreshed = Number(process.env.BENCH_REFRESHES ?? 300);
+const queued = (process.env.BENCH_JOBS ?? "1000,1000000").split(",").map(Number);
+const parts = options.only?.split(",") ?? ["routes", "refresh", "start", "rotation", "jobs", "sizes"];
 const words = (text) => process.stderr.write(`bench: ${text}\n`);
 
 const one = (ids) => ids.map((id) => `/api/v1/credentials/${id}`);
@@ -54,12 +60,30 @@ async function roundTrips(stack, what) {
   return (counted() - before - 2) / ran.requests;
 }
 
+/** Tokens that work for long: handing one out opens it and writes an audit row, and asks no provider. */
+async function freshTokens(stack) {
+  const ids = [];
+  for (let i = 0; i < 20; i++)
+    ids.push((await stack.api("POST", "/api/v1/credentials", { token: stack.token, body: { name: `fresh ${i}`, type: "oauth2",
+      data: { access_token: `fresh-${i}-0123456789`, expires_at: "2099-01-01T00:00:00Z" } } })).id);
+  return ids.map((id) => `/api/v1/credentials/${id}/token`);
+}
+
+async function fiftyConnectors(stack) {
+  for (let i = 0; i < 50; i++)
+    await stack.api("POST", "/api/v1/connectors", { token: stack.token, body: { connector_type: "stripe", display_name: `Stripe ${i}`,
+      config: { secret_key: `sk_test_${String(i).padStart(24, "0")}` } } });
+}
+
 async function routes(stack, directory, floor) {
   const token = stack.token, ids = sampleIds(stack);
+  await fiftyConnectors(stack);
   const subjects = [
     subject(directory, { name: "GET /credentials/{id}", paths: one(ids), token }),
     subject(directory, { name: "GET /credentials (50)", paths: list, token }),
     subject(directory, { name: "POST /credentials", paths: ["/api/v1/credentials"], method: "POST", token, body: CREDENTIAL }),
+    subject(directory, { name: "POST /credentials/{id}/token", paths: await freshTokens(stack), method: "POST", token }),
+    subject(directory, { name: "GET /connectors (50)", paths: ["/api/v1/connectors?limit=50"], token }),
     subject(directory, { name: "GET /auth/me", paths: ["/api/v1/auth/me"], token }),
     subject(directory, { name: "POST /auth/login", paths: ["/api/v1/auth/login"], method: "POST", connections: 8,
       body: { email: stack.environment.LATCHWORK_OWNER_EMAIL, password: stack.environment.LATCHWORK_OWNER_PASSWORD } }),
@@ -108,7 +132,7 @@ async function growth(stack, directory, floor) {
   return found;
 }
 
-async function measure(stack) {
+async function measure(stack, provider) {
   const directory = stack.at("bench"), found = {};
   fs.mkdirSync(directory, { recursive: true });
   // As large as the data, as an operator would: what is measured is the program, not this disk.
@@ -122,6 +146,10 @@ async function measure(stack) {
     words("routes");
     Object.assign(found, { routes: await routes(stack, directory, floor), memory: await memory(stack) });
   }
+  if (parts.includes("refresh")) {
+    words("token refreshes");
+    found.refresh = await refreshes(stack, provider, refreshed);
+  }
   if (parts.includes("start")) {
     words("start");
     found.start = await startUp(stack);
@@ -130,18 +158,24 @@ async function measure(stack) {
     words("key rotation");
     found.rotation = rotations(stack, { tenants, credentials, rounds: 2 });
   }
+  if (parts.includes("jobs")) {
+    words("jobs");
+    found.jobs = await jobs(stack, { sizes: queued, rounds, seconds });
+  }
   if (parts.includes("sizes"))
     found.sizes = await growth(stack, directory, floor);
   return found;
 }
 
 words("starting an instance");
-const stack = await Stack.start();
+const provider = await startProvider();
+const stack = await Stack.start(`[egress]\nallow_hosts = ${provider.host}\n`);
 let found;
 try {
-  found = await measure(stack);
+  found = await measure(stack, provider);
 } finally {
   await stack.stop();
+  await provider.stop();
 }
 const missed = print(found);
 if (options.json)

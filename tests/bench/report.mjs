@@ -24,6 +24,10 @@ function printRest(found) {
   if (found.rotation)
     table(["rotation of", "rows", "rows/s", "floor/s", "of floor"], Object.entries(found.rotation).map(([name, one]) =>
       [name, number(one.rows), number(one.rate), number(one.floor), one.ratio.toFixed(2)]));
+  if (found.jobs)
+    table(["jobs queued", "jobs/s", "floor/s", "of floor"], found.jobs.map((at) => [number(at.size), number(at.rate), number(at.floor), at.ratio.toFixed(2)]));
+  if (found.refresh)
+    console.log(`${number(found.refresh.count)} tokens renewed at a provider on this machine, ${number(found.refresh.perMinute)} a minute\n`);
   if (found.memory)
     table(["process", "number", "RSS MiB"], Object.entries(found.memory).map(([name, one]) =>
       [name, String(one.processes), (one.rss / 1024).toFixed(1)]));
@@ -43,8 +47,13 @@ const TARGETS = [
   ["GET /credentials/{id}, round trips: at most 2", (f) => route(f, "GET /credentials/{id}")?.roundTrips, (v) => v <= 2],
   ["GET /credentials/{id}, cost at the last size: at most 1.15", (f) => f.sizes?.at(-1).getCost, (v) => v <= 1.15],
   ["GET /credentials (50), cost at the last size: at most 1.15", (f) => f.sizes?.at(-1).listCost, (v) => v <= 1.15],
+  ["POST /credentials/{id}/token (fresh), of the floor: at least 0.6",
+    (f) => route(f, "POST /credentials/{id}/token")?.ratio, (v) => v >= 0.6],
+  ["token refreshes a minute: at least 1000", (f) => f.refresh?.perMinute, (v) => v >= 1000],
   ["RSS of a worker: under 12 MiB", workers, (v) => v < 12],
   ["first 200: under 300 ms", (f) => f.start, (v) => v < 300],
+  ["jobs, of their floor: at least 0.6", (f) => f.jobs && Math.min(...f.jobs.map(({ ratio }) => ratio)), (v) => v >= 0.6],
+  ["jobs, cost with the most queued: at most 1.3", (f) => f.jobs && f.jobs[0].rate / f.jobs.at(-1).rate, (v) => v <= 1.3],
   ["rotation of a tenant key, of its floor: at least 0.5", (f) => f.rotation?.["tenant key"].ratio, (v) => v >= 0.5],
 ];
 

@@ -28,6 +28,15 @@ export const CREDENTIAL = {
   data: { api_key: "sk_live_0123456789abcdefghijklmnopqrstuvwxyz", extra: { region: "eu-central-1", contact: "ops@example.test" } },
 };
 
+/** The same in SQL: CONV's digits are 0 to 9 and A to V, Crockford's leave I, L, O and U out. */
+function idSql(id) {
+  const part = (from, digits, characters) => `LPAD(CONV(SUBSTR(HEX(${id}), ${from}, ${digits}), 16, 32), ${characters}, '0')`;
+  const text = `CONCAT(${part(1, 2, 2)}, ${[3, 13, 23].map((from) => part(from, 10, 8)).join(", ")})`;
+  return `LOWER(${[..."IJKLMNOPQRSTUV"].reduce((sql, c, i) => `REPLACE(${sql}, '${c}', '${DIGITS[18 + i]}')`, text)})`;
+}
+
+const timeSql = (ms) => `CONCAT(LEFT(DATE_FORMAT(FROM_UNIXTIME(${ms} / 1000), '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')`;
+
 /** Copies of one credential of the API until the tenant has `count`, with ids as their times would make them. */
 export async function growTo(stack, count) {
   const { token, tenant } = stack;
@@ -37,15 +46,19 @@ export async function growTo(stack, count) {
   const missing = count - Math.max(Number(have), 1);
   if (missing <= 0)
     return;
-  stack.sql(`SET SESSION unique_checks = 0, SESSION tx_isolation = 'READ-COMMITTED';
-    CREATE TEMPORARY TABLE one AS SELECT * FROM credential WHERE tenant_id = 0x${tenant} LIMIT 1;
+  // What a row keeps of its answer (src/vault/answer.h) names its id, name and times.
+  stack.sql(`SET SESSION unique_checks = 0, SESSION tx_isolation = 'READ-COMMITTED', SESSION time_zone = '+00:00';
+    CREATE TEMPORARY TABLE one AS SELECT * FROM credential WHERE tenant_id = 0x${tenant} AND answer IS NOT NULL LIMIT 1;
     SELECT UNIX_TIMESTAMP() * 1000 - 86400000 INTO @ms;
     INSERT INTO credential
-    SELECT one.tenant_id, UNHEX(CONCAT(LPAD(HEX(@ms + seq), 12, '0'), '7', SUBSTR(MD5(seq + ${have}), 1, 3), '8',
-        SUBSTR(MD5(seq + ${have}), 4, 15))), CONCAT('Bench ', seq), type, service, NULL, status, masked, version, created_by,
-      @ms + seq, @ms + seq, expires_at, verify_status, verify_error_code, verify_message, verify_account,
-      verify_checked_at, NULL
-    FROM seq_1_to_${missing}, one;
+    SELECT one.tenant_id, copy.id,
+      REPLACE(REPLACE(REPLACE(REPLACE(answer, ${idSql("credential_id")}, ${idSql("copy.id")}), one.name, copy.name),
+        ${timeSql("one.created_at")}, ${timeSql("copy.ms")}), LOWER(CONCAT('-', HEX(updated_at), '"')), LOWER(CONCAT('-', HEX(copy.ms), '"'))),
+      copy.name, type, service, NULL, status, masked, version, created_by, copy.ms, copy.ms,
+      expires_at, verify_status, verify_error_code, verify_message, verify_account, verify_checked_at, NULL
+    FROM one, (SELECT CONCAT('Bench ', seq) AS name, @ms + seq AS ms,
+      UNHEX(CONCAT(LPAD(HEX(@ms + seq), 12, '0'), '7', SUBSTR(MD5(seq + ${have}), 1, 3), '8', SUBSTR(MD5(seq + ${have}), 4, 15))) AS id
+      FROM seq_1_to_${missing}) copy;
     ANALYZE TABLE credential;`);
 }
 

@@ -62,8 +62,10 @@ export async function eventually(words, condition, seconds = 20) {
 }
 
 export class Stack {
-  static async start() {
+  /** `conf`: more lines of the configuration. */
+  static async start(conf = "") {
     const stack = new Stack();
+    stack.more = conf;
     const home = process.env.BENCH_HOME;
     stack.directory = home ? path.resolve(home) : fs.mkdtempSync(path.join(os.tmpdir(), "lw-bench-"));
     stack.keep = Boolean(home);
@@ -86,7 +88,7 @@ export class Stack {
   async #begin() {
     fs.mkdirSync(this.at("etc"), { recursive: true });
     fs.chmodSync(this.directory, 0o755);
-    fs.writeFileSync(this.at("etc/latchwork.local.conf"), CONF);
+    fs.writeFileSync(this.at("etc/latchwork.local.conf"), CONF + this.more);
     this.quickstart("start");
     this.environment = Object.fromEntries([...fs.readFileSync(this.at("quickstart.env"), "utf8")
       .matchAll(/^([A-Z_]+)='?([^'\n]*)'?$/gm)].map((match) => [match[1], match[2]]));
@@ -190,6 +192,17 @@ export class Stack {
     for (const way of ["polling", "single"])
       await eventually(`the floor answers (${way})`, () => request(this.url, { path: `/floor/${way}`, ca: this.ca })
         .then((answer) => answer.bytes.length === 1024, () => false)); // nginx may close what the reload found
+  }
+
+  /** Ends latch-worker, or lets quickstart start it again. */
+  worker(action) {
+    if (action === "start")
+      return this.quickstart("start");
+    const file = path.join(this.run, "vault/worker.pid");
+    if (!fs.existsSync(file))
+      return undefined;
+    const pid = this.#pidFrom("vault/worker.pid");
+    return execFileSync("sh", ["-c", `kill ${pid}; while kill -0 ${pid} 2>/dev/null; do sleep 0.1; done`]);
   }
 
   // --- starting the front ----------------------------------------------------------

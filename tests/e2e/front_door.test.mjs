@@ -28,7 +28,9 @@ function assertProblem(answer, status, code) {
 test("a request goes to the pool that the map names, whatever its query", async () => {
   for (const [method, uri, pool] of [["GET", "/api/v1/credentials", "front"], ["POST", "/api/v1/auth/login", "vault"],
     ["POST", "/api/v1/auth/login?next=/api/v1/x", "vault"], ["GET", "/api/v1/auth/login", "front"],
-    ["POST", "/api/auth/login", "vault"], ["GET", "/healthz", "front"], ["GET", "/readyz", "front"]]) {
+    ["POST", "/api/auth/login", "vault"], ["GET", "/v1/connectors", "front"], ["POST", "/v1/connectors", "vault"],
+    ["GET", "/v1/connectors/conn-1/preview", "vault"], ["POST", "/api/credentials/cred-1/verify", "vault"], ["GET", "/api/services", "front"],
+    ["GET", "/api/oauth/start/xero?return_to=x", "vault"], ["GET", "/api/oauth/callback/xero?code=a&state=b", "vault"], ["GET", "/v1/catalog/xero", "front"], ["GET", "/healthz", "front"], ["GET", "/readyz", "front"]]) {
     const answer = await get(uri, { method });
     assert.equal(answer.status, 200, uri);
     assert.equal(answer.json.pool, pool, `${method} ${uri}`);
@@ -65,7 +67,12 @@ test("the earlier backends' paths reach today's routes with their query, undecod
     "/api/credentials/cred-1/verify-status": "/api/v1/credentials/cred-1/status",
     "/api/services": "/api/v1/services",
     "/api/services/gmail/enable": "/api/v1/services/gmail/enable",
+    "/api/services/gmail/disable": "/api/v1/services/gmail/disable",
     "/api/sheet-mappings": "/api/v1/sheet-mappings",
+    "/v1/catalog/xero": "/api/v1/catalog/xero",
+    "/v1/connectors?status=active&limit=5": "/api/v1/connectors?status=active&limit=5",
+    "/v1/connectors/conn-1": "/api/v1/connectors/conn-1",
+    "/v1/connectors/conn-1/preview": "/api/v1/connectors/conn-1/preview",
     "/api/sheet-mappings/set": "/api/v1/sheet-mappings/set",
     "/v1/catalog": "/api/v1/catalog",
     "/v1/catalog?q=a%20b": "/api/v1/catalog?q=a%20b",

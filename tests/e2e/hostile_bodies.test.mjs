@@ -119,15 +119,22 @@ test("a body where none is taken is refused", async () => {
     { words: "chunked", body: "{}", headers: { "Transfer-Encoding": "chunked" } }]), () => ({ status: [400, 413] }));
 });
 
+/** Parameters that take any text. */
+const FREE = new Set(["name", "q", "region"]);
+/** What belongs to a provider comes in these operations' queries: their own tests are about them. */
+const ANY_QUERY = new Set(["oauth_start", "oauth_callback"]);
+
 /** Queries that an operation with these parameters must refuse. */
 function* wrongQueries(operation) {
+  if (ANY_QUERY.has(operation.operationId))
+    return;
   const parameters = operation.parameters.filter((parameter) => parameter.in === "query");
   for (const query of ["tenant_id=1", "a", "%00=1", "%ff=1", "limit%00=1", "access_token=x", "_method=DELETE", "a=%", "a=%zz", "__proto__=1"])
     yield { words: query, query: `?${query}` };
   for (const { name, example } of parameters) {
     yield { words: `${name} twice`, query: `?${name}=${encodeURIComponent(example)}&${name}=${encodeURIComponent(example)}` };
     for (const value of ["%00", "a%00", "%ff", "%c0%80", "%ed%a0%80", "", "%", "%2", "a".repeat(5000),
-      ...(name === "name" ? [] : ["%0a", "a%0a", "%20", "-1e9", "💥"])])
+      ...(FREE.has(name) ? [] : ["%0a", "a%0a", "%20", "-1e9", "💥"])])
       yield { words: `${name}=${value.slice(0, 20)}`, query: `?${name}=${encodeURI(value).replaceAll("%25", "%")}` };
   }
   if (parameters.some(({ name }) => name === "limit"))
@@ -142,13 +149,15 @@ test("every query parameter in a wrong, unknown, repeated or undecodable form is
 });
 
 test("names in a path that can't be names are as absent as any other", async () => {
-  const inPath = operations.filter((operation) => operation.path.includes("{"));
-  const values = ["x", "cred-", "cred-0000000000000000000000000", "cred-8zzzzzzzzzzzzzzzzzzzzzzzzz", "CRED-00000000000000000000000000",
+  const inPath = operations.filter((operation) => operation.path.includes("{") && operation.operationId !== "oauth_callback"); // which has a page for it
+  const values = ["no-such-thing", "cred-", "cred-0000000000000000000000000", "cred-8zzzzzzzzzzzzzzzzzzzzzzzzz", "CRED-00000000000000000000000000",
     "0", "-1", "9999999999999999999", "null", "undefined", "a".repeat(3000), "'or'1'='1", "*", "ten-00000000000000000000000000", "cred-00000000000000000000000000", "ses-00000000000000000000000000", "$ne",
     "A"];
   for (const operation of inPath) {
     const body = operation.body ? JSON.stringify(operation.body) : undefined;
-    await each(values, async (value) => {
+    // A tenant calls its services what it likes.
+    const wrong = /^service_/.test(operation.operationId) ? values.filter((value) => !/^[a-z0-9][a-z0-9._-]{0,63}$/.test(value)) : values;
+    await each(wrong, async (value) => {
       const uri = operation.path.replace(/\{\w+\}/g, value);
       const answer = await lw.api(operation.method, uri, { token, body, headers: body ? JSON_TYPE : {}, agent });
       assertRefused(`${operation.method} ${uri}`, answer, { status: 404 });

@@ -2,26 +2,34 @@
 // is in lib/operations.mjs; a new operation fails here until it has its place there.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { startInstance } from "./lib/instance.mjs";
+import { fakeType, startWorld } from "./lib/connections.mjs";
+import { eventually } from "./lib/instance.mjs";
+import { keyType } from "./lib/key_type.mjs";
 import { OBJECT, OWN, PLACES, PUBLIC, aboutNobody, operationsWithPlaces, requestOf } from "./lib/operations.mjs";
 import { Signer } from "./lib/signer.mjs";
 import { ROLES, SCOPES, Tenant, idBytes, unknownId } from "./lib/tenants.mjs";
 
-const TABLES = ["tenant", "tenant_key", "membership", "invitation", "api_token", "credential", "credential_version", "session"];
+const TABLES = ["tenant", "tenant_key", "membership", "invitation", "api_token", "credential", "credential_version", "session", "connector",
+  "token_refresh", "service_setting", "sheet_mapping"];
 const programs = {}; // API tokens of tenant a: by their one scope, "all but <scope>", "all"
-let lw, signer, operations, a, b, both, browser, ended;
+let world, lw, signer, operations, a, b, both, browser, ended;
 
 before(async () => {
-  lw = await startInstance({ conf: "[limits]\nlogin_per_minute = 0\n" });
+  world = await startWorld({ types: ({ provider }) => [fakeType(provider), keyType(provider)] });
+  lw = world.lw;
   signer = new Signer(lw);
   [a, b] = await Promise.all(["alder", "birch"].map((name) => new Tenant(lw, name).start()));
+  a.key = world.provider.keys.bearer;
   await makeActors();
   // So that b's lists have something to show.
   await b.newCredential();
   await b.newInvitation();
   await b.does("POST", "/api/v1/keys", { service: "of-birch", api_key: "birch-0123456789abc" });
+  await b.newConnector();
+  await b.does("POST", "/api/v1/services/of-birch/enable", {});
+  await b.does("POST", "/api/v1/sheet-mappings/set", { service: "of-birch", spreadsheet_id: "birch-sheet", sheet_name: "Birch" });
 });
-after(async () => { await lw?.stop(); });
+after(async () => { await world?.stop(); });
 
 async function makeActors() {
   for (const scope of SCOPES) {
@@ -39,8 +47,8 @@ async function makeActors() {
 
 // --- asking, and looking at what came of it ----------------------------------------------
 
-const send = ({ method, uri, body }, { token, cookie, headers } = {}) =>
-  lw.api(method, uri, { token, body, headers: { ...headers, ...(cookie ? { Cookie: cookie } : {}) } });
+const send = ({ method, uri, body, headers: own }, { token, cookie, headers } = {}) =>
+  lw.api(method, uri, { token, body, headers: { ...own, ...headers, ...(cookie ? { Cookie: cookie } : {}) } });
 
 function refused(what, answer, status, code) {
   assert.equal(answer.status, status, `${what}: ${answer.text}`);
@@ -56,6 +64,10 @@ function stateOf(tenant) {
   return lw.sql(stateOf.columns.map(([table, columns]) =>
     `SELECT CONCAT_WS(' ', '${table}', ${columns}) AS line FROM ${table} WHERE tenant_id = ${idBytes(tenant.id)} ORDER BY line;`).join("\n")).flat();
 }
+
+/** What the worker is about to change by itself. */
+const pullsOf = (tenant) =>
+  Number(lw.sql(`SELECT COUNT(*) FROM job WHERE tenant_id = ${idBytes(tenant.id)} AND queue = 'sync' AND state = 'live'`)[0][0]);
 
 /** An answer without what differs from one request to the next. */
 function essence({ status, headers: all, text }) {
@@ -162,6 +174,7 @@ for (const [name, [place]] of Object.entries(PLACES)) {
     continue;
   test(`${name} refuses everybody who must not, and changes nothing for them`, async () => {
     const operation = operations[name], made = await operation.make(a), request = requestOf(operation, made);
+    await eventually("nothing of it is being pulled", () => pullsOf(a) === 0);
     const before = stateOf(a);
     await byNobody(request);
     await byTooLittle(operation, request);

@@ -150,12 +150,19 @@ test("an earlier backend's credentials come over; what can't be read is named by
 test("a deleted tenant's secrets can't be opened even from a copy of the database", async () => {
   const tenant = await lw.newTenant("doomed");
   const { id } = await store(tenant, "doomed", "a doomed secret");
+  for (const [uri, body] of [["connectors", { connector_type: "stripe", config: { secret_key: "sk_test_0123456789abcdef0123" } }],
+    ["services/stripe/enable", {}], ["sheet-mappings/set", { service: "stripe", spreadsheet_id: "sheet", sheet_name: "Doomed" }]]) {
+    const { status, text } = await lw.api("POST", `/api/v1/${uri}`, { token: tenant.token, body });
+    assert.ok(status < 300, text);
+  }
   const before = lw.sql("SELECT HEX(ciphertext) FROM credential_version WHERE credential_id IN (SELECT credential_id FROM credential WHERE name = 'doomed')");
   assert.equal(before.length, 1);
   refused(/needs --yes|usage/, "tenant", "delete", tenant.tenant.id);
   ctl("tenant", "delete", tenant.tenant.id, "--yes");
   assert.equal((await lw.api("GET", `/api/v1/credentials/${id}`, { token: tenant.token })).status, 401);
   assert.equal(lw.sql("SELECT COUNT(*) FROM credential WHERE name = 'doomed'")[0][0], "0");
+  for (const table of ["connector", "service_setting", "sheet_mapping"])
+    assert.equal(lw.sql(`SELECT COUNT(*) FROM ${table}`)[0][0], "0", `${table} still holds what was the tenant's`);
   assert.equal(Number(lw.sql("SELECT COUNT(*) FROM tenant_key k JOIN tenant t USING (tenant_id) WHERE t.deleted_at IS NOT NULL")[0][0]), 0);
 });
 

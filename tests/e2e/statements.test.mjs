@@ -28,7 +28,8 @@ function makeSchema(directory) {
   const migrations = fs.readdirSync(`${root}/sql/migrations`).filter((n) => n.endsWith(".sql")).sort();
   mariadb.run(`CREATE DATABASE ${DATABASE}`);
   for (const file of [...migrations.map((n) => `migrations/${n}`), "views.sql"]) {
-    mariadb.run(fs.readFileSync(`${root}/sql/${file}`, "utf8"), { database: DATABASE });
+    const text = fs.readFileSync(`${root}/sql/${file}`, "utf8");
+    mariadb.run(text.replaceAll("-- :begin", "DELIMITER //").replaceAll("-- :end", "//\nDELIMITER ;"), { database: DATABASE });
   }
   for (const pool of ["front", "vault", "worker", "ctl"]) {
     mariadb.run(`CREATE USER ${pool}@localhost`);

@@ -91,7 +91,7 @@ class Output(unittest.TestCase):
         described = {s["name"]: s for s in json.loads(self.files["s.json"])["statements"]}
         note = described["note_get_live"]
         self.assertEqual([v["name"] for v in note["in"]],
-                         ["tenant", "note_id", "session", "tenant", "user", "role", "now"])
+                         ["tenant", "note_id", "session", "holder", "now"])
         self.assertEqual([v["name"] for v in note["checked"]["in"]], ["tenant", "note_id"])
         self.assertEqual(note["sql"].count("?"), len(note["in"]))
         self.assertEqual(note["flags"], ["STMT_READ", "STMT_TENANT", "STMT_LIVE"])
@@ -291,6 +291,27 @@ class Refusals(unittest.TestCase):
                                "out title:text(100)"), joined)
         self.refused(statement(f"SELECT COUNT(*) AS n {where} :live;", "one", "out n:int"), "an aggregate without GROUP BY")
 
+    def test_a_join_with_the_session_proves_it_too(self):
+        where, out = "WHERE n.tenant_id = :tenant", "out title:text(100)"
+        self.accepted(statement(f"SELECT n.title FROM v_note n :live_join {where};", "many", out))
+        self.accepted(statement(f"SELECT n.title FROM v_note n LEFT JOIN counter c ON c.name = n.title :live_join {where};",
+                                "many", out))
+        for broken in (f"SELECT n.title FROM v_note n LEFT :live_join {where};",
+                       f"SELECT n.title FROM v_note n :live_join OR n.pinned {where};",
+                       f"SELECT n.title FROM v_note n :live_join {where} UNION SELECT n.title FROM v_note n {where};",
+                       f"SELECT n.title FROM v_note n {where} AND n.title IN (SELECT m.title FROM v_note m :live_join "
+                       "WHERE m.tenant_id = :tenant);"):
+            self.refused(statement(broken, "many", out), ":live must be one of the parts")
+        self.refused(statement(f"SELECT COUNT(*) AS n FROM v_note n :live_join {where};", "one", "out n:int"),
+                     "an aggregate without GROUP BY")
+
+    def test_without_the_check_the_join_is_gone(self):
+        self.directory.write("statements/other.sql", statement(
+            "SELECT n.title FROM v_note n :live_join WHERE n.tenant_id = :tenant;", "many", "out title:text(100)"))
+        sql, params = sqlgen.build(self.directory.path)[0]["other"][0].checked
+        self.assertEqual(sql, "SELECT n.title FROM v_note n WHERE n.tenant_id = ?")
+        self.assertEqual([v.name for v in params], ["tenant"])
+
     # --- the rest of the directory
     def test_migrations_are_numbered_once(self):
         self.directory.write("migrations/0001_again.sql", "CREATE TABLE again (a INT);")
@@ -338,7 +359,7 @@ class Mutations(unittest.TestCase):
 
     WORDS = ["SELECT", "FROM", "WHERE", "JOIN", "LEFT", "ON", "USING", "AS", "AND", "OR", "(", ")", ",", ".", ";", "=",
              "*", "UNION", "WITH", "INSERT INTO", "VALUES", "SET", "UPDATE", "DELETE", "'", "`", "--", "/*", ":tenant",
-             ":live", ":x", "@lw_tenant", ":=", "-- :name x\n", "-- :out", "-- :in a:id\n", "ON DUPLICATE KEY UPDATE",
+             ":live", ":live_join", ":x", "@lw_tenant", ":=", "-- :name x\n", "-- :out", "-- :in a:id\n", "ON DUPLICATE KEY UPDATE",
              "RETURNING", "FOR UPDATE", "JSON_TABLE", "EXISTS", "\n", "0x", "?", "\x00", "é", "(((", "LIMIT", "RECURSIVE",
              "CREATE VIEW", "ALTER TABLE", "ADD", "DROP", "RENAME", "REPLACE", "information_schema.", "GROUP BY"]
 

@@ -235,14 +235,14 @@ void answered_header(const struct client *client, const char *start, char ret_va
 void mailed_token(struct client *client, const char *recipient, char ret_token[128])
 {
 	struct db *db = connect_as("ctl");
-	struct sql_mail_recent_in in = { .before = ID_MAX, .limit = 50 };
-	struct sql_mail_recent_row row;
+	struct sql_mail_unsent_in in = { .before = ID_MAX, .limit = 50 };
+	struct sql_mail_unsent_row row;
 	struct secret json = SECRET_EMPTY;
 	bool found = false;
 	enum err e;
 
-	assert_ok(sql_mail_recent(db, &in));
-	while ((e = sql_mail_recent_next(db, &row)) == OK) {
+	assert_ok(sql_mail_unsent(db, &in));
+	while ((e = sql_mail_unsent_next(db, &row)) == OK) {
 		json_t *mail;
 		struct str link;
 

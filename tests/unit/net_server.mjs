@@ -2,35 +2,17 @@
 // Prints "<good> <self-signed> <other name> <plain http>" when they listen, and ends when its input does.
 //
 // usage: node net_server.mjs DIRECTORY   (for ca.pem and the keys)
-import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { gzipSync } from 'node:zlib';
 
-const directory = process.argv[2];
-const file = (name) => `${directory}/${name}`;
+import { certificates } from './certificates.mjs';
+
+const made = certificates(process.argv[2]);
+const { file } = made;
 const seen = [];
 let port = {};
-
-function openssl(...args) {
-	const { status, stderr } = spawnSync('openssl', args, { encoding: 'utf8' });
-	if (status !== 0) throw new Error(stderr);
-}
-
-const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-sha256'];
-
-function selfSigned(name, ...extensions) {
-	openssl('req', '-x509', ...NEW_KEY, '-days', '2', '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`),
-		'-subj', `/CN=${name}`, ...extensions.flatMap((e) => ['-addext', e]));
-}
-
-function signed(name, names) {
-	openssl('req', ...NEW_KEY, '-keyout', file(`${name}.key`), '-out', file(`${name}.csr`), '-subj', `/CN=${name}`);
-	writeFileSync(file('extensions'), `subjectAltName=${names}\nbasicConstraints=critical,CA:FALSE\n`);
-	openssl('x509', '-req', '-in', file(`${name}.csr`), '-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial',
-		'-days', '2', '-extfile', file('extensions'), '-out', file(`${name}.pem`));
-}
 
 // Writes `chunk` again and again, until the other side has had enough.
 function endless(response, chunk, pause) {
@@ -46,6 +28,10 @@ const paths = {
 	'/ok': (_, response) => response.setHeader('Content-Type', 'application/json').end('{"ok":true}'),
 	'/empty': (_, response) => response.writeHead(204).end(),
 	'/teapot': (_, response) => response.writeHead(418, { 'Retry-After': '7' }).end('no'),
+	'/later': (_, response) => response.writeHead(429, { 'Retry-After': new Date(Date.now() + 3600e3).toUTCString() }).end(),
+	'/past': (_, response) => response.writeHead(429, { 'Retry-After': 'Wed, 21 Oct 2015 07:28:00 GMT' }).end(),
+	'/soon': (_, response) => response.writeHead(429, { 'Retry-After': 'soon' }).end(),
+	'/told': (_, response) => response.writeHead(200, { 'X-Scopes': 'a, b', 'X-Long': 'x'.repeat(5000) }).end(),
 	'/redirect': (_, response) => response.writeHead(302, { Location: `https://127.0.0.1:${port.good}/landed` }).end('moved'),
 	'/redirect-file': (_, response) => response.writeHead(302, { Location: 'file:///etc/passwd' }).end(),
 	'/huge': (_, response) => endless(response, 'x'.repeat(65536), 0),
@@ -65,12 +51,15 @@ const paths = {
 		response.writeHead(200, { 'Content-Length': 100 });
 		response.write('half', () => response.socket.destroy());
 	},
+	'/nothing': (request) => request.socket.end(),
+	'/not-gzip': (_, response) => response.setHeader('Content-Encoding', 'gzip').end('plain'),
 	'/gzip': (request, response) => {
 		if (!/gzip/.test(request.headers['accept-encoding'] ?? '')) return response.end('plain');
 		response.setHeader('Content-Encoding', 'gzip').end(gzipSync('packed'));
 	},
 	'/bomb': (_, response) => response.setHeader('Content-Encoding', 'gzip').end(gzipSync(Buffer.alloc(1 << 26))),
 	'/cookie': (_, response) => response.setHeader('Set-Cookie', 'a=b; Path=/').end('set'),
+	'/peer': (request, response) => response.end(String(request.socket.remotePort)),
 	'/seen': (_, response) => response.end(seen.join(' ')),
 	'/echo': (request, response) => {
 		const chunks = [];
@@ -101,10 +90,10 @@ function https(name) {
 	return listen(createHttps({ key: readFileSync(file(`${name}.key`)), cert: readFileSync(file(`${name}.pem`)) }, answer));
 }
 
-selfSigned('ca', 'basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign');
-selfSigned('self', 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-signed('good', 'DNS:localhost,DNS:good.example.com,IP:127.0.0.1');
-signed('other', 'DNS:other.example.com');
+made.ca();
+made.selfSigned('self', 'subjectAltName=DNS:localhost,IP:127.0.0.1');
+made.signed('good', 'DNS:localhost,DNS:good.example.com,IP:127.0.0.1');
+made.signed('other', 'DNS:other.example.com');
 port = { good: await https('good'), self: await https('self'), other: await https('other'), plain: await listen(createHttp(answer)) };
 console.log(port.good, port.self, port.other, port.plain);
 process.stdin.on('end', () => process.exit(0)).resume();

@@ -272,6 +272,24 @@ static void a_refusal_need_not_be_explained(void **state)
 	assert_int_equal(json_read(arena, STR("{"), &value, NULL), ERR_BAD_JSON);
 }
 
+static void a_number_or_a_flag_can_be_read_as_text(void **state)
+{
+	static const struct {
+		const char *json, *text;
+	} cases[] = {
+		{ "\"a\"", "a" },	 { "\"\"", "" },     { "-9223372036854775808", "-9223372036854775808" },
+		{ "true", "true" },	 { "false", "false" }, { "1.5", "1.5" },
+		{ "1.1", "1.1" },	 { "0.1234567890123456789", "0.12345678901234568" },
+		{ "null", NULL },	 { "{}", NULL },       { "[1]", NULL },
+	};
+	char text[JSON_SCALAR_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_true(str_eq(json_scalar_text(read_ok(str_of(cases[i].json)), text), str_of(cases[i].text)));
+	assert_true(str_absent(json_scalar_text(NULL, text)));
+}
+
 static void a_tree_dies_with_an_arena_that_is_full(void **state)
 {
 	(void)state;
@@ -300,6 +318,7 @@ int main(void)
 		IN_ARENA(a_text_with_too_many_values_is_refused),
 		IN_ARENA(an_endless_number_is_refused),
 		IN_ARENA(a_refusal_need_not_be_explained),
+		IN_ARENA(a_number_or_a_flag_can_be_read_as_text),
 		IN_ARENA(a_tree_dies_with_an_arena_that_is_full),
 	};
 

@@ -1,6 +1,7 @@
 /* Log lines: one line, valid JSON, nothing smuggled in. */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,6 +166,69 @@ static void a_line_is_never_longer_than_a_pipe_takes_at_once(void **state)
 	}
 }
 
+/* What can be read now, as text. */
+static const char *written(void)
+{
+	struct pollfd p = { .fd = lines[0], .events = POLLIN };
+	ssize_t n = poll(&p, 1, 0) > 0 ? read(lines[0], got, sizeof(got) - 1) : 0;
+
+	assert_true(n >= 0 && n <= PIPE_BUF);
+	got[n] = '\0';
+	return got;
+}
+
+static int stop_gathering(void **state)
+{
+	log_flush();
+	log_gather(false);
+	return give_stderr_back(state);
+}
+
+static void gathered_lines_are_written_in_one_piece_and_in_order(void **state)
+{
+	(void)state;
+	log_gather(true);
+	log_write(LOG_INFO, "first", LOG_NO_FIELDS);
+	log_write(LOG_INFO, "second", LOG_NO_FIELDS);
+	assert_string_equal(written(), "");
+	log_flush();
+	const char *first = strstr(written(), "first");
+	assert_non_null(first);
+	assert_non_null(strstr(first, "second"));
+	log_flush();
+	assert_string_equal(written(), "");
+}
+
+static void a_warning_brings_the_lines_before_it_out(void **state)
+{
+	(void)state;
+	log_gather(true);
+	log_write(LOG_INFO, "before", LOG_NO_FIELDS);
+	log_write(LOG_WARN, "trouble", LOG_NO_FIELDS);
+	const char *before = strstr(written(), "before");
+	assert_non_null(before);
+	assert_non_null(strstr(before, "trouble"));
+}
+
+static void more_lines_than_a_pipe_takes_at_once_are_several_pieces(void **state)
+{
+	char text[1000];
+	int whole = 0;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	log_gather(true);
+	for (int i = 0; i < 10; i++) {
+		log_write(LOG_INFO, "x", LOG_FIELDS(log_str("text", (struct str){ text, sizeof(text) })));
+		for (const char *p = written(); (p = strchr(p, '\n')); p++)
+			whole++;
+	}
+	log_flush();
+	for (const char *p = written(); (p = strchr(p, '\n')); p++)
+		whole++;
+	assert_int_equal(whole, 10);
+}
+
 static void errno_survives_a_log_line(void **state)
 {
 	(void)state;
@@ -174,6 +238,7 @@ static void errno_survives_a_log_line(void **state)
 	assert_int_equal(errno, EAGAIN);
 }
 
+#define GATHERED(test) cmocka_unit_test_setup_teardown(test, catch_stderr, stop_gathering)
 #define CAUGHT(test) cmocka_unit_test_setup_teardown(test, catch_stderr, give_stderr_back)
 
 int main(void)
@@ -185,6 +250,9 @@ int main(void)
 		CAUGHT(broken_text_is_shown_as_replaced),
 		CAUGHT(a_long_value_is_cut_at_a_whole_character),
 		CAUGHT(a_line_is_never_longer_than_a_pipe_takes_at_once),
+		GATHERED(gathered_lines_are_written_in_one_piece_and_in_order),
+		GATHERED(a_warning_brings_the_lines_before_it_out),
+		GATHERED(more_lines_than_a_pipe_takes_at_once_are_several_pieces),
 		CAUGHT(errno_survives_a_log_line),
 	};
 

@@ -278,6 +278,21 @@ static void counting_more_than_was_reserved_is_refused(void **state)
 	assert_int_equal(buf_str(&buf).n, 0);
 }
 
+static void what_a_url_would_misread_is_encoded(void **state)
+{
+	BUF_AUTO struct buf buf = { 0 };
+
+	(void)state;
+	buf_init(&buf, 64);
+	buf_add_percent(&buf, STR("aZ09-._~ /?&=%+\"\n\xc3\xa4"));
+	buf_add_percent(&buf, STR_NONE);
+	assert_int_equal(buf_error(&buf), OK);
+	assert_true(str_eq(buf_str(&buf), STR("aZ09-._~%20%2F%3F%26%3D%25%2B%22%0A%C3%A4")));
+	for (int i = 0; i < 64; i++)
+		buf_add_percent(&buf, STR("%"));
+	assert_int_equal(buf_error(&buf), ERR_TOO_BIG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +310,7 @@ int main(void)
 		cmocka_unit_test(formatted_text_may_fill_a_buffer_to_its_cap),
 		cmocka_unit_test(a_cleared_buffer_holds_nothing_of_before),
 		cmocka_unit_test(a_large_buffer_is_given_back_when_cleared),
+		cmocka_unit_test(what_a_url_would_misread_is_encoded),
 		cmocka_unit_test(counting_more_than_was_reserved_is_refused),
 	};
 

@@ -329,6 +329,31 @@ static void a_library_frees_through_us(void **state)
 	assert_int_equal(count_of(place, 300, 'S'), 0);
 }
 
+static void a_block_does_not_grow_beyond_the_limit(void **state)
+{
+	char *p = malloc(100);
+	size_t before;
+
+	(void)state;
+	if (!free_wipes()) {
+		free(p);
+		skip();
+	}
+	assert_non_null(p);
+	memcpy(p, "kept", 5);
+	before = free_set_largest(4096);
+	char *volatile kept = p; /* the compiler takes p for freed, whatever realloc says */
+	assert_null(realloc(p, 1 << 30));
+	p = kept;
+	assert_string_equal(p, "kept");
+	p = realloc(p, 4096);
+	assert_int_equal(free_set_largest(before), 4096);
+	assert_string_equal(p, "kept");
+	p = realloc(p, 8192);
+	assert_string_equal(p, "kept");
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +369,7 @@ int main(void)
 		cmocka_unit_test(a_guarded_process_leaves_no_core),
 		cmocka_unit_test(freed_memory_of_any_size_holds_nothing_of_before),
 		cmocka_unit_test(realloc_leaves_no_copy_behind),
+		cmocka_unit_test(a_block_does_not_grow_beyond_the_limit),
 		cmocka_unit_test(a_library_frees_through_us),
 	};
 

@@ -123,6 +123,22 @@ static void only_hex_digits_have_a_value(void **state)
 	}
 }
 
+/* What may be a header's name, and what would end a line of it. */
+static void tokens_and_control_characters_are_told_from_the_rest(void **state)
+{
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char text[] = { 'a', (char)c, 'b' };
+		const struct str s = { text, sizeof text };
+		bool token = c && strchr("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+-.^_`|~", c);
+
+		assert_int_equal(str_is_token(s), token);
+		assert_int_equal(str_has_control(s), c < 0x20 || c == 0x7f);
+	}
+	assert_false(str_is_token(STR("")) || str_is_token(STR_NONE));
+	assert_false(str_has_control(STR("")) || str_has_control(STR_NONE));
+}
+
 static void text_that_is_not_utf8_is_found(void **state)
 {
 	(void)state;
@@ -170,6 +186,10 @@ static void length_limits_count_characters_not_bytes(void **state)
 	(void)state;
 	assert_int_equal(str_utf8_length(STR("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")), 4);
 	assert_int_equal(str_utf8_length(STR_NONE), 0);
+	assert_true(str_eq(str_utf8_cut(STR("a\xc3\xa4\xe2\x82\xac"), 2), STR("a\xc3\xa4")));
+	assert_true(str_eq(str_utf8_cut(STR("a\xc3\xa4"), 9), STR("a\xc3\xa4")));
+	assert_true(str_eq(str_utf8_cut(STR("a\xff" "b"), 9), STR("a")));
+	assert_true(str_absent(str_utf8_cut(STR_NONE, 9)));
 	assert_int_equal(str_utf8_step(STR("\xe2\x82\xac"), 0), 3);
 	assert_int_equal(str_utf8_step(STR("\xe2\x82\xac"), 1), 0);
 	assert_int_equal(str_utf8_step(STR("a"), 1), 0);
@@ -208,6 +228,7 @@ int main(void)
 		cmocka_unit_test(a_number_that_does_not_fit_is_refused),
 		cmocka_unit_test(numbers_are_written_to_the_last_digit),
 		cmocka_unit_test(only_hex_digits_have_a_value),
+		cmocka_unit_test(tokens_and_control_characters_are_told_from_the_rest),
 		cmocka_unit_test(text_that_is_not_utf8_is_found),
 		cmocka_unit_test(length_limits_count_characters_not_bytes),
 		cmocka_unit_test(no_two_errors_share_a_public_code),

@@ -153,6 +153,38 @@ static void an_issuer_needs_its_keys(void **state)
 	config_free(config);
 }
 
+static void each_provider_has_one_client_of_the_operators(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	refused("[client xero]\nclient_secret_file = /s\n", "[client] xero: needs client_id");
+	refused("[client xero]\nclient_id = 1\nclient_id = 2\n", "given twice");
+	refused("[client xero]\nclient_secret = 1\n", "there is no such key");
+	refused("[client]\nclient_id = 1\n", "there is no such section");
+	refused("[clients xero]\nclient_id = 1\n", "there is no such section");
+	assert_int_equal(load("[client xero]\nclient_id = 1\n[client slack]\nclient_id = 2\nclient_secret_file = /s\n"
+			      "[client xero]\nclient_secret_file = /x\n",
+			      &config),
+			 OK);
+	assert_int_equal(config->client_count, 2);
+	assert_string_equal(config->client[0].name, "xero");
+	assert_string_equal(config->client[0].client_secret_file, "/x");
+	assert_string_equal(config->client[1].client_id, "2");
+	config_free(config);
+}
+
+static void origins_to_return_to_have_nothing_behind_them(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	refused("[oauth]\nreturn_origins = https://app.example, https://b.example/\n", "[oauth] return_origins: needs");
+	refused("[oauth]\nreturn_origins = *\n", "[oauth] return_origins: needs");
+	assert_int_equal(load("[oauth]\nreturn_origins = https://app.example, http://localhost:3000\n", &config), OK);
+	config_free(config);
+}
+
 static int make_file(void **state)
 {
 	(void)state;
@@ -178,6 +210,8 @@ int main(void)
 		cmocka_unit_test(names_of_others_in_the_environment_are_left_alone),
 		cmocka_unit_test(a_line_that_the_parser_would_cut_is_refused),
 		cmocka_unit_test(an_issuer_needs_its_keys),
+		cmocka_unit_test(each_provider_has_one_client_of_the_operators),
+		cmocka_unit_test(origins_to_return_to_have_nothing_behind_them),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, remove_file);

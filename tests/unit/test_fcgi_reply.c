@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fcgi/outbox.h"
 #include "fcgi/send.h"
 #include "fcgi_support.h"
 
@@ -36,7 +37,7 @@ static void exchange(struct reply *reply, bool head_only, bool last, struct answ
 	pthread_t thread;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	struct sending sending = { reply, { pair[0], 1, head_only, last }, ERR_INTERNAL };
+	struct sending sending = { reply, { pair[0], 1, head_only, last, NULL }, ERR_INTERNAL };
 	assert_int_equal(pthread_create(&thread, NULL, send_it, &sending), 0);
 	client_read(pair[1], ret_answer);
 	pthread_join(thread, NULL);
@@ -206,6 +207,144 @@ static void a_peer_that_has_gone_is_an_error_and_no_signal(void **state)
 	reply_done(&reply);
 }
 
+/* --- answers that leave together ---------------------------------------------- */
+
+enum { CLIENTS = OUTBOX_ANSWERS + 4 };
+
+struct round {
+	struct outbox box;
+	int worker[CLIENTS];
+	int nginx[CLIENTS];
+};
+
+static int round_begin(void **state)
+{
+	struct round *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -1;
+	for (size_t i = 0; i < CLIENTS; i++) {
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+			return -1;
+		r->worker[i] = pair[0];
+		r->nginx[i] = pair[1];
+	}
+	*state = r;
+	return 0;
+}
+
+static int round_end(void **state)
+{
+	struct round *r = *state;
+
+	for (size_t i = 0; i < CLIENTS; i++) {
+		close(r->worker[i]);
+		close(r->nginx[i]);
+	}
+	free(r);
+	return 0;
+}
+
+static void keep(struct round *r, size_t client, size_t bytes)
+{
+	struct send_options options = { .fd = r->worker[client], .request_id = 1, .outbox = &r->box };
+	struct reply reply;
+
+	reply_init(&reply);
+	char *p = buf_reserve(&reply.body, bytes);
+	assert_non_null(p);
+	memset(p, 'a' + (int)client, bytes);
+	buf_advance(&reply.body, bytes);
+	assert_int_equal(reply_send(&reply, &options), OK);
+	reply_done(&reply);
+}
+
+static bool has_come(const struct round *r, size_t client)
+{
+	char byte;
+
+	return recv(r->nginx[client], &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+static void assert_answered(const struct round *r, size_t client, size_t bytes)
+{
+	struct answer answer;
+
+	client_read(r->nginx[client], &answer);
+	assert_true(answer.whole);
+	assert_true(answer.out.n > bytes);
+	for (size_t i = answer.out.n - bytes; i < answer.out.n; i++)
+		assert_int_equal(answer.out.p[i], 'a' + (int)client);
+	buf_done(&answer.out);
+}
+
+static void answers_of_a_round_leave_together(void **state)
+{
+	struct round *r = *state;
+
+	for (size_t i = 0; i < OUTBOX_ANSWERS; i++)
+		keep(r, i, 100 + i);
+	for (size_t i = 0; i < OUTBOX_ANSWERS; i++)
+		assert_false(has_come(r, i));
+	outbox_flush(&r->box);
+	for (size_t i = 0; i < OUTBOX_ANSWERS; i++)
+		assert_answered(r, i, 100 + i);
+}
+
+static void no_answer_waits_for_long(void **state)
+{
+	struct round *r = *state;
+
+	keep(r, 0, 10);
+	outbox_flush_old(&r->box, r->box.since_us);
+	assert_false(has_come(r, 0));
+	outbox_flush_old(&r->box, r->box.since_us + 10000);
+	assert_answered(r, 0, 10);
+}
+
+static void a_large_answer_waits_for_nobody(void **state)
+{
+	struct round *r = *state;
+
+	keep(r, 0, 10);
+	keep(r, 1, OUTBOX_BYTES / 2);
+	assert_answered(r, 1, OUTBOX_BYTES / 2);
+	assert_false(has_come(r, 0));
+	outbox_flush(&r->box);
+	assert_answered(r, 0, 10);
+}
+
+static void more_answers_than_have_room_all_arrive(void **state)
+{
+	struct round *r = *state;
+
+	for (size_t i = 0; i < CLIENTS; i++)
+		keep(r, i, OUTBOX_BYTES / 4);
+	assert_true(has_come(r, 0));
+	assert_false(has_come(r, CLIENTS - 1));
+	outbox_flush(&r->box);
+	for (size_t i = 0; i < CLIENTS; i++)
+		assert_answered(r, i, OUTBOX_BYTES / 4);
+}
+
+static void a_connection_that_has_gone_costs_nobody_else_an_answer(void **state)
+{
+	struct round *r = *state;
+	char byte;
+
+	for (size_t i = 0; i < CLIENTS; i++)
+		keep(r, i, 10);
+	shutdown(r->nginx[1], SHUT_RDWR);
+	outbox_flush(&r->box);
+	assert_answered(r, 0, 10);
+	assert_answered(r, 2, 10);
+	assert_int_equal(recv(r->worker[1], &byte, 1, MSG_DONTWAIT), 0);
+}
+
+#define ROUND(test) cmocka_unit_test_setup_teardown(test, round_begin, round_end)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +357,11 @@ int main(void)
 		cmocka_unit_test(an_answer_that_grew_too_large_becomes_a_bare_500),
 		cmocka_unit_test(the_last_answer_tells_nginx_not_to_keep_the_connection),
 		cmocka_unit_test(a_peer_that_has_gone_is_an_error_and_no_signal),
+		ROUND(answers_of_a_round_leave_together),
+		ROUND(no_answer_waits_for_long),
+		ROUND(a_large_answer_waits_for_nobody),
+		ROUND(more_answers_than_have_room_all_arrive),
+		ROUND(a_connection_that_has_gone_costs_nobody_else_an_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

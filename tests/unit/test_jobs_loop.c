@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,8 +21,7 @@ struct busy {
 	int signal;
 	unsigned finished; /* steps that came to their end */
 	bool saw_stop;
-	unsigned reloads;
-	unsigned reloads_seen;
+	unsigned rings;
 };
 
 static int64_t busy_due(const void *state) { return ((const struct busy *)state)->due_ms; }
@@ -32,7 +30,6 @@ static void busy_step(void *state)
 {
 	struct busy *busy = state;
 
-	busy->reloads_seen = busy->reloads;
 	if (++busy->steps == busy->at) {
 		assert_false(loop_is_stopping());
 		kill(getpid(), busy->signal);
@@ -43,17 +40,22 @@ static void busy_step(void *state)
 	busy->finished++;
 }
 
-static void count_reload(void *arg) { ((struct busy *)arg)->reloads++; }
+static int bell[2];
 
-static char pidfile[64];
-
-static enum err run(struct busy *busy, const struct work *work, size_t kinds)
+static void ring_heard(void *arg)
 {
-	return loop_run(&(struct loop_options){ .work = work,
-						.kinds = kinds,
-						.pidfile = pidfile,
-						.arg = busy,
-						.reload = count_reload });
+	struct busy *busy = arg;
+	char byte;
+
+	assert_int_equal(read(bell[0], &byte, 1), 1);
+	busy->rings++;
+	busy->due_ms = 0;
+}
+
+static void run(struct busy *busy, const struct work *work, size_t kinds)
+{
+	loop_run(&(struct loop_options){
+		.work = work, .kinds = kinds, .bell_fd = bell[0], .arg = busy, .rung = ring_heard });
 }
 
 static void a_stop_waits_for_the_piece_in_hand(void **state)
@@ -65,23 +67,22 @@ static void a_stop_waits_for_the_piece_in_hand(void **state)
 		struct busy busy = { .at = 3, .signal = SIGNALS[i] };
 		const struct work work = { &busy, busy_due, busy_step };
 
-		assert_int_equal(run(&busy, &work, 1), OK);
+		run(&busy, &work, 1);
 		assert_int_equal(busy.finished, 3);
 		assert_true(busy.saw_stop);
-		assert_true(access(pidfile, F_OK) != 0);
 	}
 }
 
-static void a_reload_happens_before_the_next_piece(void **state)
+static void a_ring_of_the_bell_ends_the_wait(void **state)
 {
-	struct busy busy = { .at = 2, .signal = SIGHUP };
+	struct busy busy = { .due_ms = INT64_MAX, .at = 1, .signal = SIGTERM };
 	const struct work work = { &busy, busy_due, busy_step };
 	(void)state;
 
-	assert_int_equal(run(&busy, &work, 1), OK);
-	assert_int_equal(busy.reloads, 1);
-	assert_int_equal(busy.reloads_seen, 1);
-	assert_int_equal(busy.finished, 3);
+	assert_int_equal(write(bell[1], "!", 1), 1);
+	run(&busy, &work, 1);
+	assert_int_equal(busy.rings, 1);
+	assert_int_equal(busy.finished, 1);
 }
 
 static void work_that_has_waited_longest_goes_first(void **state)
@@ -96,33 +97,22 @@ static void work_that_has_waited_longest_goes_first(void **state)
 	};
 	(void)state;
 
-	assert_int_equal(run(&early, work, ARRAY_SIZE(work)), OK);
+	run(&early, work, ARRAY_SIZE(work));
 	assert_int_equal(early.steps, 5);
 	assert_int_equal(late.steps, 0);
 	assert_int_equal(asleep.steps, 0);
-}
-
-static void without_its_pidfile_it_does_not_begin(void **state)
-{
-	struct busy busy = { .at = 1, .signal = SIGTERM };
-	const struct work work = { &busy, busy_due, busy_step };
-	(void)state;
-
-	snprintf(pidfile, sizeof(pidfile), "/nonexistent/pid");
-	assert_int_equal(run(&busy, &work, 1), ERR_CONFIG);
-	assert_int_equal(busy.steps, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stop_waits_for_the_piece_in_hand),
-		cmocka_unit_test(a_reload_happens_before_the_next_piece),
+		cmocka_unit_test(a_ring_of_the_bell_ends_the_wait),
 		cmocka_unit_test(work_that_has_waited_longest_goes_first),
-		cmocka_unit_test(without_its_pidfile_it_does_not_begin),
 	};
 
 	log_setup("test", LOG_ERROR);
-	snprintf(pidfile, sizeof(pidfile), "/tmp/latchwork-loop-%ld.pid", (long)getpid());
+	if (pipe(bell) != 0)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,24 +73,84 @@ static struct egress_target expect_allowed(const struct egress_policy *policy, c
 static void no_spelling_of_an_inside_host_is_called(void **state)
 {
 	static const char *const PLACES[] = {
-		"127.1/", "2130706433/", "0x7f000001/", "0x7f.1/", "0177.0.0.1/", "127.0.0.1./",
-		"127.0.0.1/", "[::1]/", "[::ffff:127.0.0.1]/", "[::ffff:a9fe:a9fe]/",
-		"[64:ff9b::7f00:1]/", "[64:ff9b::a9fe:a9fe]/", "[2002:7f00:1::]/",
-		"[2002:a9fe:a9fe::1]/", "[fe80::1%25eth0]/", "[fe80::1%eth0]/", "localhost/",
-		"LOCALHOST./", "%6cocalhost/", "127%2e0%2e0%2e1/",
+		"127.1/",
+		"2130706433/",
+		"0x7f000001/",
+		"0x7f.1/",
+		"0177.0.0.1/",
+		"127.0.0.1./",
+		"127.0.0.1/",
+		"[::1]/",
+		"[::ffff:127.0.0.1]/",
+		"[::ffff:a9fe:a9fe]/",
+		"[64:ff9b::7f00:1]/",
+		"[64:ff9b::a9fe:a9fe]/",
+		"[2002:7f00:1::]/",
+		"[2002:a9fe:a9fe::1]/",
+		"[fe80::1%25eth0]/",
+		"[fe80::1%eth0]/",
+		"localhost/",
+		"LOCALHOST./",
+		"%6cocalhost/",
+		"127%2e0%2e0%2e1/",
 		"\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.1/",
-		"127\xe3\x80\x82" "0\xe3\x80\x82" "0\xe3\x80\x82" "1/", "user@127.0.0.1/",
-		"127.0.0.1\\@example.com/", "example.com@127.0.0.1/", "example.com:pw@127.0.0.1/",
-		"169.254.169.254/", "169.254.170.2/", "169.254.170.23/", "100.100.100.200/",
-		"192.0.0.192/", "[fd00:ec2::254]/", "[fd00:ec2::23]/", "[fd20:ce::254]/",
-		"metadata.google.internal/", "METADATA.google.INTERNAL/", "metadata/",
-		"printer.local/", "db.localdomain/", "a.localhost/", "10.0.0.1/", "10.0.0.1:443/",
-		"0/", "0.0.0.0/", "[::]/", "::1/", "[::1/", "::1]/", "[127.0.0.1]/",
-		"[example.com]/", "[::1]x/", "[::1]:x/", "1.1.1.1.example.123/", "example.0x7f/",
-		"example..com/", ".example.com/", "example.com./", "-/", "/", "", "?x", "#x",
-		":443/", "exa mple.com/", "example.com:/", "example.com:0/", "example.com:65536/",
-		"example.com:443:443/", "example.com:+443/", "example.com:443\\/", "exa\tmple.com/",
-		"example.com\r\nX: y/", "example.com\x7f/", "exämple.com/", "a/b\nX-Injected: 1",
+		"127\xe3\x80\x82"
+		"0\xe3\x80\x82"
+		"0\xe3\x80\x82"
+		"1/",
+		"user@127.0.0.1/",
+		"127.0.0.1\\@example.com/",
+		"example.com@127.0.0.1/",
+		"example.com:pw@127.0.0.1/",
+		"169.254.169.254/",
+		"169.254.170.2/",
+		"169.254.170.23/",
+		"100.100.100.200/",
+		"192.0.0.192/",
+		"[fd00:ec2::254]/",
+		"[fd00:ec2::23]/",
+		"[fd20:ce::254]/",
+		"metadata.google.internal/",
+		"METADATA.google.INTERNAL/",
+		"metadata/",
+		"printer.local/",
+		"db.localdomain/",
+		"a.localhost/",
+		"10.0.0.1/",
+		"10.0.0.1:443/",
+		"0/",
+		"0.0.0.0/",
+		"[::]/",
+		"::1/",
+		"[::1/",
+		"::1]/",
+		"[127.0.0.1]/",
+		"[example.com]/",
+		"[::1]x/",
+		"[::1]:x/",
+		"1.1.1.1.example.123/",
+		"example.0x7f/",
+		"example..com/",
+		".example.com/",
+		"example.com./",
+		"-/",
+		"/",
+		"",
+		"?x",
+		"#x",
+		":443/",
+		"exa mple.com/",
+		"example.com:/",
+		"example.com:0/",
+		"example.com:65536/",
+		"example.com:443:443/",
+		"example.com:+443/",
+		"example.com:443\\/",
+		"exa\tmple.com/",
+		"example.com\r\nX: y/",
+		"example.com\x7f/",
+		"exämple.com/",
+		"a/b\nX-Injected: 1",
 	};
 	struct zone zone = { .answer = { { "1.1.1.1" } } };
 	struct egress_policy *policy = policy_of(&zone, "", "");
@@ -111,12 +171,16 @@ static void no_spelling_of_an_inside_host_is_called(void **state)
 static void only_https_is_spoken(void **state)
 {
 	static const char *const URLS[] = {
-		"http://example.com/", "http://1.1.1.1/", "http://example.com:443/",
-		"file:///etc/passwd", "gopher://example.com/", "dict://example.com/",
-		"ftp://example.com/", "ldap://example.com/", "scp://example.com/",
-		"unix:/run/mysqld/mysqld.sock", "//example.com/", "example.com",
-		"https:example.com", "https:/example.com", "https:\\\\example.com",
-		" https://example.com/", "https ://example.com/", "", "javascript:alert(1)",
+		"http://example.com/",     "http://1.1.1.1/",
+		"http://example.com:443/", "file:///etc/passwd",
+		"gopher://example.com/",   "dict://example.com/",
+		"ftp://example.com/",      "ldap://example.com/",
+		"scp://example.com/",      "unix:/run/mysqld/mysqld.sock",
+		"//example.com/",          "example.com",
+		"https:example.com",       "https:/example.com",
+		"https:\\\\example.com",   " https://example.com/",
+		"https ://example.com/",   "",
+		"javascript:alert(1)",
 	};
 	struct zone zone = { .answer = { { "1.1.1.1" } } };
 	struct egress_policy *policy = policy_of(&zone, "", "");
@@ -285,8 +349,16 @@ static void the_service_does_not_call_itself_by_its_public_address(void **state)
 static void other_protocols_ask_the_same_guard(void **state)
 {
 	static const char *const HOSTS[] = {
-		"/run/mysqld/mysqld.sock", "@abstract", "localhost", "public.example,127.0.0.1",
-		"x host=127.0.0.1", "127.0.0.1", "", "127.1", "[1.1.1.1]", "1.1.1.1:443",
+		"/run/mysqld/mysqld.sock",
+		"@abstract",
+		"localhost",
+		"public.example,127.0.0.1",
+		"x host=127.0.0.1",
+		"127.0.0.1",
+		"",
+		"127.1",
+		"[1.1.1.1]",
+		"1.1.1.1:443",
 	};
 	struct zone zone = { .answer = { { "1.1.1.1" } } };
 	struct egress_policy *policy = policy_of(&zone, "db.corp.internal:3306", "465");
@@ -294,14 +366,16 @@ static void other_protocols_ask_the_same_guard(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(HOSTS); i++)
-		assert_int_equal(egress_allow_host(policy, str_of(HOSTS[i]), 465, &target),
+		assert_int_equal(egress_allow_host(policy, str_of(HOSTS[i]), 465, false, &target),
 				 ERR_HOST_FORBIDDEN);
-	assert_int_equal(egress_allow_host(policy, STR("127.0.0.1"), 25, &target),
+	assert_int_equal(egress_allow_host(policy, STR("127.0.0.1"), 25, true, &target),
 			 ERR_HOST_FORBIDDEN);
-	assert_int_equal(egress_allow_host(policy, STR("mail.example.com"), 25, &target),
+	assert_int_equal(egress_allow_host(policy, STR("mail.example.com"), 25, false, &target),
 			 ERR_HOST_FORBIDDEN);
-	assert_int_equal(egress_allow_host(policy, STR("mail.example.com"), 465, &target), OK);
-	assert_int_equal(egress_allow_host(policy, STR("db.corp.internal"), 3306, &target), OK);
+	assert_int_equal(egress_allow_host(policy, STR("mail.example.com"), 465, true, &target),
+			 OK);
+	assert_int_equal(egress_allow_host(policy, STR("db.corp.internal"), 3306, false, &target),
+			 OK);
 	egress_policy_free(policy);
 }
 

@@ -24,12 +24,14 @@ static struct server {
 	char directory[64], ca_file[80];
 } server;
 
+static const char *where = "127.0.0.1";
+
 static enum err lookup(void *arg, const char *host, struct egress_addresses *ret_addresses)
 {
 	(void)arg;
 	(void)host;
 	ret_addresses->count = 1;
-	assert_true(address_parse(STR("127.0.0.1"), &ret_addresses->v[0]));
+	assert_true(address_parse(str_of(where), &ret_addresses->v[0]));
 	return OK;
 }
 
@@ -190,6 +192,33 @@ static void gzip_is_unpacked_only_when_it_was_asked_for(void **state)
 	assert_string_equal(call->text, "packed");
 }
 
+static void asked_for_headers_come_back(void **state)
+{
+	static const struct str WANTED[] = { STR("x-scopes"), STR("X-Absent"), STR("x-long") };
+	struct call *call = *state;
+
+	call->request.wanted = WANTED;
+	call->request.wanteds = ARRAY_SIZE(WANTED);
+	assert_int_equal(fetch(call, "/told"), OK);
+	assert_string_equal(call->answer.wanted[0], "a, b");
+	assert_string_equal(call->answer.wanted[1], "");
+	assert_string_equal(call->answer.wanted[2], "");
+	assert_int_equal(call->answer.failure, HTTP_ANSWERED);
+	assert_true(call->answer.sent);
+}
+
+static void a_date_to_come_back_at_is_understood(void **state)
+{
+	struct call *call = *state;
+
+	assert_int_equal(fetch(call, "/later"), OK);
+	assert_true(call->answer.retry_after_s > 1800 && call->answer.retry_after_s <= 3600);
+	assert_int_equal(fetch(call, "/past"), OK);
+	assert_int_equal(call->answer.retry_after_s, 0);
+	assert_int_equal(fetch(call, "/soon"), OK);
+	assert_int_equal(call->answer.retry_after_s, -1);
+}
+
 /* --- what is refused -------------------------------------------------------- */
 
 static void a_redirect_is_an_answer_and_is_not_followed(void **state)
@@ -298,6 +327,80 @@ static void a_broken_answer_is_no_answer(void **state)
 	assert_string_equal(call->answer.why, "no connection");
 }
 
+/* What went wrong decides what a person is told, and whether a token may have been used up. */
+static void failures_are_told_apart(void **state)
+{
+	const struct {
+		const char *scheme, *host;
+		unsigned port;
+		const char *path;
+		enum http_failure failure;
+		bool sent;
+	} cases[] = {
+		{ "https", "127.0.0.1", 1, "/", HTTP_UNREACHABLE, false },
+		{ "https", "127.0.0.1", server.self, "/ok", HTTP_NO_TLS, false },
+		{ "https", "127.0.0.1", server.other, "/ok", HTTP_NO_TLS, false },
+		{ "https", "127.0.0.1", server.plain, "/ok", HTTP_NO_TLS, false },
+		{ "https", "169.254.169.254", 443, "/", HTTP_FORBIDDEN, false },
+		{ "ftp", "127.0.0.1", server.good, "/", HTTP_FORBIDDEN, false },
+		{ "https", "127.0.0.1", server.good, "/huge", HTTP_TOO_LARGE, true },
+		{ "https", "127.0.0.1", server.good, "/headers", HTTP_TOO_LARGE, true },
+		{ "https", "127.0.0.1", server.good, "/cut", HTTP_CUT, true },
+		{ "https", "127.0.0.1", server.good, "/nothing", HTTP_CUT, true },
+		{ "https", "127.0.0.1", server.good, "/garbage", HTTP_UNREADABLE, true },
+		{ "https", "127.0.0.1", server.good, "/not-gzip", HTTP_UNREADABLE, true },
+		{ "https", "127.0.0.1", server.good, "/hang", HTTP_TIMEOUT, true },
+		{ "https", "127.0.0.1", server.good, "/drip", HTTP_TIMEOUT, true },
+	};
+	struct call *call = *state;
+
+	call->request.compressed = true;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool slow = cases[i].failure == HTTP_TIMEOUT;
+
+		call->request.timeout_ms = slow ? PATIENCE_MS : 0;
+		if (fetch_from(call, cases[i].scheme, cases[i].host, cases[i].port,
+			       cases[i].path) == OK ||
+		    call->answer.failure != cases[i].failure || call->answer.sent != cases[i].sent)
+			fail_msg("%s on %s: failure %d, sent %d (%s)", cases[i].path, cases[i].host,
+				 call->answer.failure, call->answer.sent, call->answer.why);
+	}
+}
+
+static unsigned peer(struct call *call, const char *method)
+{
+	call->request.method = method;
+	assert_int_equal(fetch_from(call, "https", "good.example.com", server.good, "/peer"), OK);
+	return (unsigned)strtoul(call->text, NULL, 10);
+}
+
+/* What may wear out what it sends is never sent twice, which is what a kept connection can lead to. */
+static void only_a_get_takes_a_kept_connection(void **state)
+{
+	struct call *call = *state;
+	unsigned first = peer(call, "GET");
+
+	assert_int_equal(peer(call, "GET"), first);
+	assert_int_not_equal(peer(call, "POST"), first);
+	assert_int_equal(peer(call, "GET"), first);
+	assert_int_not_equal(peer(call, "DELETE"), first);
+	egress_policy_free(call->policy);
+	call->policy = policy_of(server.ca_file);
+	assert_int_not_equal(peer(call, "GET"), first);
+}
+
+static void a_kept_connection_is_no_way_round_the_guard(void **state)
+{
+	struct call *call = *state;
+
+	peer(call, "GET");
+	where = "169.254.169.254";
+	enum err e = fetch_from(call, "https", "good.example.com", server.good, "/rebound");
+	where = "127.0.0.1";
+	assert_int_equal(e, ERR_HOST_FORBIDDEN);
+	assert_false(server_saw(call, "/rebound"));
+}
+
 static void cookies_are_forgotten(void **state)
 {
 	struct call *call = *state;
@@ -382,6 +485,8 @@ int main(void)
 		CALL_TEST(a_request_without_a_body_says_so),
 		CALL_TEST(plain_http_is_spoken_with_listed_hosts),
 		CALL_TEST(gzip_is_unpacked_only_when_it_was_asked_for),
+		CALL_TEST(asked_for_headers_come_back),
+		CALL_TEST(a_date_to_come_back_at_is_understood),
 		CALL_TEST(a_redirect_is_an_answer_and_is_not_followed),
 		CALL_TEST(a_certificate_must_be_trusted_and_name_the_host),
 		CALL_TEST(a_host_that_is_not_listed_is_never_connected_to),
@@ -389,6 +494,9 @@ int main(void)
 		CALL_TEST(an_endless_answer_is_cut_off),
 		CALL_TEST(a_slow_answer_ends_in_time),
 		CALL_TEST(a_broken_answer_is_no_answer),
+		CALL_TEST(failures_are_told_apart),
+		CALL_TEST(only_a_get_takes_a_kept_connection),
+		CALL_TEST(a_kept_connection_is_no_way_round_the_guard),
 		CALL_TEST(cookies_are_forgotten),
 		CALL_TEST(a_proxy_of_the_environment_is_not_used),
 	};

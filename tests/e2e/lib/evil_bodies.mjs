@@ -11,11 +11,11 @@ function resolved(document, schema) {
   return schema?.$ref ? resolved(document, document.resolve(document.refParts(schema.$ref))) : schema;
 }
 
-/** The schema of an operation's JSON body; undefined when it takes none. */
+/** The schema of an operation's JSON body; undefined when it takes none, or any bytes. */
 export function bodySchema(document, operation) {
   const { operation: described } = document.operations.find((o) => o.operation.operationId === operation.operationId);
   const body = described.requestBody?.$ref ? document.resolve(document.refParts(described.requestBody.$ref)) : described.requestBody;
-  return resolved(document, body?.content["application/json"].schema);
+  return resolved(document, body?.content["application/json"]?.schema);
 }
 
 function* wrongTypes(types) {

@@ -91,8 +91,8 @@ export function send(socketPath, bytes, { silence = 10000 } = {}) {
 }
 
 /** A good request; {status, headers, text}. Rejects when there is no whole answer. */
-export async function ask(socketPath, options) {
-  const { answered, out, kept } = await send(socketPath, requestBytes(options));
+export async function ask(socketPath, { silence, ...options }) {
+  const { answered, out, kept } = await send(socketPath, requestBytes(options), { silence });
   if (!answered)
     throw new Error(`no answer to ${options.method ?? "GET"} ${options.uri}`);
   const split = out.indexOf("\r\n\r\n");

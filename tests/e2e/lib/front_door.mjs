@@ -9,12 +9,10 @@ import { freePort } from "./http.mjs";
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
 
-// The map that the build generates; here only what these tests need.
-const pools = `map "$request_method:$lw_uri" $lw_pool {
-	default front;
-	"~^POST:/api/v1/auth/(login|register)(\\?|$)" vault;
+/** The map, made of the document as the build makes it. */
+function makePools(file) {
+  execFileSync("python3", ["-B", path.join(root, "src/gen/apigen.py"), path.join(root, "src/api/openapi.yaml"), "--pools", file], { stdio: "pipe" });
 }
-`;
 
 function echo(pool) {
   return (request) => {
@@ -53,7 +51,7 @@ export async function startFrontDoor() {
   const at = (...names) => path.join(directory, ...names);
   for (const name of ["run", "run/metrics", "log", "temp", "conf", "docs"])
     fs.mkdirSync(at(name));
-  fs.writeFileSync(at("pools.conf"), pools);
+  makePools(at("pools.conf"));
   makeDocs(at("docs"));
   const { key, certificate } = makeCertificate(directory), port = await freePort();
   const values = { ADDRESS: "127.0.0.1", PORT: port, SERVER_NAME: "latch.example", USER: process.getuid() === 0 ? "www-data" : "",

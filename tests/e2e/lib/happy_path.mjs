@@ -1,6 +1,8 @@
 // One walk through every operation of the document in its good case. A new operation gets its step here.
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
+import { eventually } from "./instance.mjs";
+import { idBytes } from "./tenants.mjs";
 
 /** The token of the newest mail of that kind to an address, out of its link. */
 export function mailed(lw, to, kind) {
@@ -13,8 +15,10 @@ export function mailed(lw, to, kind) {
 const address = () => `walk-${crypto.randomBytes(6).toString("hex")}@example.test`;
 
 class Walk {
-  constructor(lw) {
-    this.lw = lw;
+  /** `world` has a provider, with the types of lib/connections.mjs ("fake") and lib/key_type.mjs. */
+  constructor(world) {
+    this.world = world;
+    this.lw = world.lw;
   }
 
   /** A request that has to succeed; its JSON. */
@@ -113,9 +117,80 @@ class Walk {
     await this.does("DELETE", "/api/v1/keys/openai");
   }
 
+  async catalogue() {
+    assert.ok((await this.does("GET", "/api/v1/catalog?q=key")).some(({ type }) => type === "keyed"));
+    const { fields, steps } = await this.does("GET", "/api/v1/catalog/keyed");
+    assert.equal(fields.find(({ name }) => name === "secret_key").secret, true);
+    assert.equal(steps.api_key.at(-1).kind, "done");
+  }
+
+  async connectors() {
+    const config = { secret_key: this.world.provider.keys.bearer };
+    assert.equal((await this.does("POST", "/api/v1/connectors/test", { connector_type: "keyed", config })).success, true);
+    const made = await this.does("POST", "/api/v1/connectors", { connector_type: "keyed", config }), uri = `/api/v1/connectors/${made.id}`;
+    assert.equal(made.status, "pending");
+    assert.deepEqual((await this.does("POST", `${uri}/test`)).account, { id: "checked-bearer", label: "Checked by bearer" });
+    assert.equal((await this.does("GET", uri)).status, "active");
+    assert.equal((await this.does("GET", `${uri}/preview`)).rows.length, 10);
+    assert.equal((await this.does("PATCH", uri, { sync_frequency: "daily" })).sync_frequency, "daily");
+    assert.deepEqual((await this.does("GET", "/api/v1/connectors?status=active")).map(({ id }) => id), [made.id]);
+    const { sync_id } = await this.does("POST", `${uri}/sync`);
+    const pulled = await eventually("records were pulled", async () => (await this.does("GET", `${uri}/syncs`)).find(({ id, finished_at }) => id === sync_id && finished_at));
+    assert.deepEqual([pulled.state, pulled.created], ["done", 30]);
+    assert.equal((await this.does("GET", `${uri}/records?collection=rows`)).length, 30);
+    const { credential_id: credential } = made;
+    assert.equal((await this.does("POST", `/api/v1/credentials/${credential}/test`)).success, true);
+    assert.equal((await this.does("POST", "/api/v1/credentials/test", { type: "api_key", service: "keyed", data: { api_key: config.secret_key } })).success, true);
+    await this.does("DELETE", uri);
+  }
+
+  async oauth() {
+    const { connector, credential } = await this.world.connect("fake", this.token);
+    assert.equal(connector.status, "active");
+    const { access_token: token } = await this.does("POST", `/api/v1/credentials/${credential}/token`);
+    assert.ok(this.world.provider.isGood(token));
+    assert.equal((await this.does("POST", `/api/v1/connectors/${connector.id}/revoke`)).told, true);
+    assert.ok(!this.world.provider.isGood(token));
+  }
+
+  async services() {
+    await this.does("POST", "/api/v1/services/figures/enable", {});
+    await this.does("POST", "/api/v1/services/figures/disable");
+    assert.deepEqual((await this.does("GET", "/api/v1/services")).map(({ service, enabled }) => [service, enabled]), [["figures", false]]);
+    await this.does("POST", "/api/v1/sheet-mappings/set", { service: "figures", spreadsheet_id: "sheet-1", sheet_name: "Sales" });
+    assert.deepEqual((await this.does("GET", "/api/v1/sheet-mappings")).map(({ spreadsheet_id }) => spreadsheet_id), ["sheet-1"]);
+  }
+
+  async webhooks() {
+    const secret = "of ours, 0123456789", { id } = await this.does("POST", "/api/v1/connectors", { connector_type: "keyed",
+      config: { secret_key: this.world.provider.keys.bearer, webhook_secret: secret } });
+    const { webhook_url: url } = await this.does("POST", `/api/v1/connectors/${id}/webhook-secret`), uri = url.slice(url.indexOf("/api/"));
+    assert.equal((await this.lw.api("GET", `${uri}?challenge=abc`)).text, "abc");
+    const { event_id: event } = await this.does("POST", uri, { id: "1", type: "thing.made" }, { headers: { "X-Token": secret } });
+    assert.equal((await eventually("the event is processed", async () => (await this.does("GET", "/api/v1/events?status=processed"))[0])).id, event);
+    assert.equal((await this.does("GET", `/api/v1/events/${event}`)).data.type, "thing.made");
+    const { job_id: job } = await this.does("POST", `/api/v1/events/${event}/replay`);
+    await eventually("the replay is done", async () => (await this.does("GET", `/api/v1/jobs/${job}`)).state === "done");
+    await this.jobs(job);
+    const made = await this.does("POST", "/api/v1/subscriptions", { url: "https://app.example.test/hooks", event_types: ["thing.made"] });
+    assert.equal((await this.does("PATCH", `/api/v1/subscriptions/${made.id}`, { status: "paused" })).status, "paused");
+    assert.equal((await this.does("GET", `/api/v1/subscriptions/${made.id}`)).status, "paused");
+    assert.equal((await this.does("GET", "/api/v1/subscriptions")).length, 1);
+    await this.does("DELETE", `/api/v1/subscriptions/${made.id}`);
+  }
+
+  /** A dead one, made so by hand. */
+  async jobs(id) {
+    this.lw.sql(`INSERT INTO job (tenant_id, job_id, queue, kind, state, run_at, attempts, subject_id, payload, created_at)
+      VALUES (${idBytes(this.tenant)}, ${idBytes(id)}, 'event', 'event_process', 'dead', 1, 9, ${idBytes(id)}, '{}', 1)`);
+    assert.deepEqual((await this.does("GET", "/api/v1/jobs?state=dead")).map((job) => job.id), [id]);
+    await this.does("POST", `/api/v1/jobs/${id}/retry`);
+    await this.does("POST", "/api/v1/jobs/retry-dead", {});
+  }
+
   async audit() {
     const rows = await this.does("GET", "/api/v1/audit?limit=200");
-    for (const action of ["credential.reveal", "key.set", "token.create", "member.update", "auth.login"])
+    for (const action of ["connector.create", "connector.preview", "oauth.connect", "service.enable", "credential.reveal", "key.set", "token.create", "member.update", "auth.login"])
       assert.ok(rows.some((row) => row.action === action && row.outcome === "ok"), `there is no row of ${action}`);
     const { by_action } = await this.does("GET", "/api/v1/audit/summary");
     assert.ok(by_action.find(({ action }) => action === "credential.reveal").count >= 1);
@@ -123,8 +198,8 @@ class Walk {
 }
 
 /** Does everything once; fails at the first thing that doesn't work. */
-export async function exercise(lw) {
-  const walk = new Walk(lw);
-  for (const step of ["service", "account", "sessions", "passwords", "people", "tokens", "credentials", "keys", "audit"])
+export async function exercise(world) {
+  const walk = new Walk(world);
+  for (const step of ["service", "account", "sessions", "passwords", "people", "tokens", "credentials", "keys", "catalogue", "connectors", "oauth", "services", "webhooks", "audit"])
     await walk[step]();
 }

@@ -131,11 +131,11 @@ export class Instance {
 export const NO_LIMITS = "[limits]\n" +
   ["address", "token", "tenant", "write", "login"].map((name) => `${name}_per_minute = 0\n`).join("");
 
-/** Starts an instance. `conf`: lines that are added to its configuration. */
-export async function startInstance({ conf } = {}) {
+/** Starts an instance. `conf`: lines that are added to its configuration; `port`: one that somebody was told before. */
+export async function startInstance({ conf, port } = {}) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "lw-"));
   fs.chmodSync(directory, 0o755);
-  const instance = new Instance(directory, await freePort(), process.env.LATCHWORK_BUILD);
+  const instance = new Instance(directory, port ?? await freePort(), process.env.LATCHWORK_BUILD);
   if (conf) {
     fs.mkdirSync(instance.at("etc"), { recursive: true });
     fs.writeFileSync(instance.at("etc", "latchwork.local.conf"), conf);

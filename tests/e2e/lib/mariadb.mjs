@@ -12,7 +12,7 @@ function install(directory) {
     execFileSync("chown", ["mysql:", directory]);
   }
   execFileSync("mariadb-install-db", ["--no-defaults", ...(asRoot ? ["--user=mysql"] : []),
-    `--datadir=${directory}/data`, "--skip-test-db", "--auth-root-authentication-method=normal"],
+    `--datadir=${directory}/data`, `--tmpdir=${directory}`, "--skip-test-db", "--auth-root-authentication-method=normal"],
   { env: environment, stdio: ["ignore", "ignore", "pipe"] });
 }
 

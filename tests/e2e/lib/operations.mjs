@@ -44,9 +44,48 @@ async function aKey(a) {
   return { params: { service } };
 }
 
+/** A connector of the type that lib/key_type.mjs makes; its provider has to be there for what calls it. */
+const connector = (more = {}) => async (a) => ({ params: { connector_id: (await a.newConnector()).id }, ...more });
+
+const newTokens = (a) => a.newCredential({ access_token: `access-${a.name}-0123456789`, expires_at: "2099-01-01T00:00:00Z" }, { type: "oauth2", service: "fake" });
+const aTokenThatLasts = async (a) => ({ params: { credential_id: (await newTokens(a)).id } });
+const aConnectorWithTokens = async (a) =>
+  ({ params: { connector_id: (await a.newConnector({ connector_type: "fake", config: undefined, credential_id: (await newTokens(a)).id })).id } });
+
+const aConfig = (a) => ({ connector_type: "keyed", config: { secret_key: a.key } });
+const aService = async (a) => ({ params: { name: "figures" }, body: { credential_id: (await a.newCredential()).id } });
+/** A connector with an address for webhooks, and what came there. */
+async function aHook(a) {
+  const { id } = await a.newConnector({ config: { secret_key: a.key, webhook_secret: `of ${a.name}, 0123456789` } });
+  const { webhook_url: url } = await a.does("POST", `/api/v1/connectors/${id}/webhook-secret`);
+  return { id, uri: url.slice(url.indexOf("/api/")) };
+}
+
+async function anEvent(a) {
+  const { uri } = await aHook(a);
+  const { event_id } = await a.does("POST", uri, { id: crypto.randomUUID(), type: "thing.made" }, undefined, { "X-Token": `of ${a.name}, 0123456789` });
+  return { params: { event_id } };
+}
+
+async function aJob(a) {
+  const { params: { event_id } } = await anEvent(a);
+  return { params: await a.does("POST", `/api/v1/events/${event_id}/replay`) };
+}
+
+async function aDeadJob(a) {
+  const made = await aJob(a);
+  await a.bury(made.params.job_id);
+  return made;
+}
+
+const aSubscription = (more = {}) => async (a) =>
+  ({ params: { subscription_id: (await a.does("POST", "/api/v1/subscriptions", { url: `https://app.example.test/${a.name}` })).id }, ...more });
+
+const aType = (type, more = {}) => () => ({ params: { type }, ...more });
+
 /**
  * operationId: [place, async (tenant) => {params, query, body, as, personal, refusal}]. `as`: who does it in the end, somebody
- * new; `personal`: not even the tenant's owner may; `refusal`: what a stranger gets instead of 404.
+ * new; `personal`: not even the tenant's owner may; `refusal`: what a stranger gets instead of 404; `headers`: more of them.
  */
 export const PLACES = {
   health_get: open, ready_get: open, document_get: open,
@@ -86,13 +125,57 @@ export const PLACES = {
   version_list: [OBJECT, credential()],
   version_restore: [OBJECT, aRestorableVersion],
   credential_reveal: [OBJECT, credential()],
+  credential_test: [OBJECT, credential()],
+  credential_test_unsaved: [OWN, (a) => ({ body: { type: "api_key", service: "keyed", data: { api_key: a.key } } })],
+  credential_token: [OBJECT, aTokenThatLasts],
   key_list: list,
   key_set: [OWN, async (a) => ({ body: { service: (await aKey(a)).params.service, api_key: "of somebody else" } })],
   key_delete: [OBJECT, aKey],
 
+  catalog_list: open,
+  catalog_get: [PUBLIC, aType("keyed")],
+  connector_list: [LIST, nothing],
+  connector_create: [OWN, (a) => ({ body: aConfig(a) })],
+  connector_get: [OBJECT, connector()],
+  connector_update: [OBJECT, connector({ body: { sync_frequency: "daily" } })],
+  connector_delete: [OBJECT, connector()],
+  connector_test: [OBJECT, connector()],
+  connector_test_unsaved: [OWN, (a) => ({ body: aConfig(a) })],
+  connector_preview: [OBJECT, connector()],
+  connector_sync: [OBJECT, connector()],
+  connector_syncs: [OBJECT, connector()],
+  connector_records: [OBJECT, connector()],
+  connector_revoke: [OBJECT, aConnectorWithTokens],
+  service_list: list,
+  service_enable: [OWN, aService],
+  service_disable: [OWN, () => ({ params: { name: "figures" } })],
+  sheet_mapping_list: list,
+  sheet_mapping_set: own,
+  oauth_start: [OWN, aType("fake", { headers: { Accept: "application/json" } })],
+  oauth_callback: [PUBLIC, aType("fake")], // whoever brings a state that was begun in the same browser
+
+  hook_receive: [PUBLIC, aType("keyed", { params: { type: "keyed", secret: "of-nobody" } })], // the secret in the address says whose it is
+  hook_handshake: [PUBLIC, aType("keyed", { params: { type: "keyed", secret: "of-nobody" } })],
+  connector_webhook_secret: [OBJECT, connector()],
+  event_list: list,
+  event_get: [OBJECT, anEvent],
+  event_replay: [OBJECT, anEvent],
+  job_list: list,
+  job_get: [OBJECT, aJob],
+  job_retry: [OBJECT, aDeadJob],
+  job_retry_dead: [OWN, () => ({ body: {} })],
+  subscription_list: list,
+  subscription_create: own,
+  subscription_get: [OBJECT, aSubscription()],
+  subscription_update: [OBJECT, aSubscription({ body: { status: "paused" } })],
+  subscription_delete: [OBJECT, aSubscription()],
+
   audit_list: [LIST, async (a) => ({ query: { target: (await a.newCredential()).id } })],
   audit_summary: list,
 };
+
+/** Names in paths that are everybody's: a provider's, and what the tenant who asks calls a service. */
+const NAMES = new Set(["catalog_get type", "oauth_start type", "oauth_callback type", "hook_receive type", "hook_receive secret", "hook_handshake type", "hook_handshake secret", "service_enable name", "service_disable name"]);
 
 /** The list that an instance's build made, by name, each with its place; refuses to leave one out. */
 export function operationsWithPlaces(lw) {
@@ -103,20 +186,21 @@ export function operationsWithPlaces(lw) {
   for (const operation of built) {
     const [place] = PLACES[operation.operationId];
     assert.equal(place === PUBLIC, operation.auth !== "user", `${operation.operationId}: auth is ${operation.auth}, its place ${place}`);
-    const ids = operation.parameters.filter((parameter) => parameter.in === "path");
+    const ids = operation.parameters.filter((parameter) => parameter.in === "path" && !NAMES.has(`${operation.operationId} ${parameter.name}`));
     assert.ok(ids.length === 0 || place === OBJECT, `${operation.operationId} names a thing in its path`);
   }
   return Object.fromEntries(built.map((operation) => [operation.operationId,
     { ...operation, place: PLACES[operation.operationId][0], make: PLACES[operation.operationId][1] }]));
 }
 
-/** The request of an operation: {method, uri, body}. */
-export function requestOf(operation, { params = {}, query, body } = {}) {
+/** The request of an operation: {method, uri, body, headers}. */
+export function requestOf(operation, { params = {}, query, body, headers } = {}) {
   const uri = operation.path.replace(/\{(\w+)\}/g, (_, name) => {
     assert.ok(name in params, `${operation.operationId}: what is ${name}?`);
     return encodeURIComponent(params[name]);
   });
-  return { method: operation.method, uri: query ? `${uri}?${new URLSearchParams(query)}` : uri, body: body ?? operation.body ?? undefined };
+  return { method: operation.method, uri: query ? `${uri}?${new URLSearchParams(query)}` : uri, headers,
+    body: body ?? operation.body ?? undefined };
 }
 
 /** The same request about a thing that nobody has. */

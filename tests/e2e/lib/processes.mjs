@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { children } from "./fcgi.mjs";
+import { ask, children } from "./fcgi.mjs";
 import { eventually } from "./instance.mjs";
 
 const asRoot = process.getuid() === 0;
@@ -40,14 +40,19 @@ export function startLatchctl(lw, args, env = {}) {
   return start(path.join(lw.program, "bin/latchctl"), args, { env: { LATCHWORK_CONF: lw.conf, ...env } });
 }
 
-function poolCommand(lw, pool) {
-  const command = [path.join(lw.program, "sbin/latchd"), "--config", lw.conf, "--pool", pool], user = `latch-${pool}`;
-  return asRoot ? ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--", ...command] : command;
-}
+const as = (user, command) => (asRoot ? ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--", ...command] : command);
+
+const poolCommand = (lw, pool) => as(`latch-${pool}`, [path.join(lw.program, "sbin/latchd"), "--config", lw.conf, "--pool", pool]);
 
 /** A latchd of our own, as the pool's user, with an environment of its own. */
 export function startPool(lw, pool, env = {}) {
   const [program, ...args] = poolCommand(lw, pool);
+  return start(program, args, { env });
+}
+
+/** A worker of our own, with an environment of its own; the instance's has to have ended. */
+export function startWorker(lw, env = {}) {
+  const [program, ...args] = as("latch-vault", [path.join(lw.program, "sbin/latch-worker"), "--config", lw.conf]);
   return start(program, args, { env });
 }
 
@@ -123,6 +128,35 @@ export async function startHeldPool(lw, pool) {
       const pid = await lw.pid(pool);
       await endProcess(holder.child.pid);
       await endProcess(pid);
+    },
+  };
+}
+
+/** A vault pool beside the instance's own, as on another host: ask() speaks to it without nginx. */
+export async function startPoolBeside(lw, env = {}) {
+  const shared = fs.statSync(lw.at("run", "vault")), directory = fs.mkdtempSync(lw.at("run", "vault", "b-"));
+  if (asRoot)
+    fs.chownSync(directory, shared.uid, shared.gid);
+  fs.chmodSync(directory, 0o2770); // a socket inherits the group of its directory
+  const socket = `${directory}/s`, pidfile = `${directory}/pid`;
+  const pool = startPool(lw, "vault", { LATCHWORK_VAULT_SOCKET: socket, LATCHWORK_VAULT_PIDFILE: pidfile, ...env });
+  await eventually("the other pool is ready", () => {
+    if (pool.child.exitCode !== null)
+      throw new Error(`the other pool ended: ${pool.log()}`);
+    return fs.existsSync(pidfile) && pool.log().includes('"ready"');
+  }, 60);
+  const pid = Number(fs.readFileSync(pidfile, "utf8"));
+  return {
+    pid, log: pool.log,
+    /** {status, headers, text, json}; rejects when no whole answer comes. */
+    async ask(method, uri, { token, body, silence } = {}) {
+      const params = [...(token ? [["HTTP_AUTHORIZATION", `Bearer ${token}`]] : []), ...(body ? [["CONTENT_TYPE", "application/json"]] : [])];
+      const answer = await ask(socket, { method, uri, params, body: body ? JSON.stringify(body) : "", silence });
+      return { ...answer, json: JSON.parse(answer.text) };
+    },
+    async stop() {
+      await endProcess(pid);
+      await pool.ended;
     },
   };
 }

@@ -22,6 +22,7 @@ export function idBytes(id) {
 }
 
 export class Tenant {
+  key = `key-${crypto.randomBytes(12).toString("hex")}`;
   people = {}; // role -> {id, email, password, token, refresh_token}
 
   constructor(lw, name) {
@@ -57,8 +58,8 @@ export class Tenant {
   }
 
   /** One request of the owner (or of `token`), which has to succeed; its JSON. */
-  async does(method, uri, body, token = this.owner.token) {
-    const answer = await this.lw.api(method, uri, { token, body });
+  async does(method, uri, body, token = this.owner.token, headers = {}) {
+    const answer = await this.lw.api(method, uri, { token, body, headers });
     assert.ok(answer.status < 300, `${method} ${uri}: ${answer.status} ${answer.text}`);
     return answer.json;
   }
@@ -69,6 +70,17 @@ export class Tenant {
 
   newCredential(data = { api_key: `key-of-${this.name}-${crypto.randomBytes(9).toString("hex")}` }, more = {}) {
     return this.does("POST", "/api/v1/credentials", { name: `credential of ${this.name}`, type: "api_key", service: "stripe", data, ...more });
+  }
+
+  /** Of the type of lib/key_type.mjs. `key` is what its provider takes for a good one, once a test has said so. */
+  newConnector(more = {}) {
+    return this.does("POST", "/api/v1/connectors", { connector_type: "keyed", display_name: `connector of ${this.name}`, config: { secret_key: this.key }, ...more });
+  }
+
+  /** A job as it is when its attempts are used up. */
+  bury(job) {
+    this.lw.sql(`REPLACE INTO job (tenant_id, job_id, queue, kind, state, run_at, attempts, payload, created_at)
+      VALUES (${idBytes(this.id)}, ${idBytes(job)}, 'event', 'event_process', 'dead', ${Date.now()}, 9, '{}', 0)`);
   }
 
   newInvitation(role = "viewer") {

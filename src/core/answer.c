@@ -1,4 +1,4 @@
-#include "identity/answer.h"
+#include "core/answer.h"
 
 #include "base/clock.h"
 
@@ -16,12 +16,46 @@ void answer_time(struct json_writer *w, const char *key, int64_t ms)
 	jw_put_text(w, key, time_format(ms, text));
 }
 
+void answer_opt_id(struct json_writer *w, const char *key, enum id_kind kind, const struct opt_id *id)
+{
+	if (id->set)
+		answer_id(w, key, kind, &id->v);
+	else
+		jw_put_null(w, key);
+}
+
 void answer_opt_time(struct json_writer *w, const char *key, struct opt_int ms)
 {
 	if (ms.set)
 		answer_time(w, key, ms.v);
 	else
 		jw_put_null(w, key);
+}
+
+void answer_error(struct json_writer *w, const char *key, struct str code, struct str message)
+{
+	jw_key(w, key);
+	if (str_absent(code)) {
+		jw_add_null(w);
+		return;
+	}
+	jw_object(w);
+	jw_put_text(w, "code", code);
+	jw_put_text(w, "message", str_absent(message) ? STR("") : message);
+	jw_object_end(w);
+}
+
+void answer_words(struct json_writer *w, const char *key, struct str words)
+{
+	jw_key(w, key);
+	jw_array(w);
+	while (words.n > 0) {
+		struct str word = str_cut(&words, ' ');
+
+		if (word.n > 0)
+			jw_add_text(w, word);
+	}
+	jw_array_end(w);
 }
 
 enum err answer_nothing(struct reply *reply)
@@ -49,9 +83,11 @@ bool answer_page_item(struct answer_page *page, const struct id *id)
 	return true;
 }
 
+void answer_page_full(struct answer_page *page) { page->room = 0; }
+
 enum err answer_page_end(struct answer_page *page, struct ctx *cx, struct reply *reply, enum err e)
 {
-	if (e != ERR_END)
+	if (e != OK && e != ERR_END)
 		return e;
 	jw_array_end(&page->w);
 	TRY(buf_error(&reply->body));

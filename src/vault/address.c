@@ -51,6 +51,8 @@ static bool is_address(struct str text)
 {
 	struct str host = str_slice(text, 0, str_find(text, '/'));
 
+	if (text.n == 0)
+		return false;
 	host = str_slice(host, 0, str_find(host, ':'));
 	return memmem(text.p, text.n, "://", 3) || str_starts(text, STR("[")) ||
 	       str_eq_nocase(host, STR("localhost")) || is_dotted(host);

@@ -73,7 +73,7 @@ test("no account has a right at large, or one to change the schema", () => {
 const BASE_TABLES = {
   front: "api_token connector hook issuer_tenant membership session tenant",
   vault: "api_token invitation issuer_tenant membership oauth_state session tenant",
-  worker: "audit connector credential invitation job job_history oauth_state session sync_run tenant_key token_refresh",
+  worker: "audit connector credential hook invitation job job_history oauth_state session sync_run tenant_key token_refresh",
   ctl: "audit membership session tenant tenant_key",
 };
 

@@ -111,7 +111,7 @@ test("a chunked body is judged as any other", async () => {
 });
 
 test("a body where none is taken is refused", async () => {
-  const without = operations.filter((operation) => !bodySchema(lw.document, operation));
+  const without = operations.filter((operation) => !bodySchema(lw.document, operation) && !ANY_BODY.has(operation.operationId));
   // Node frames no body of a GET by itself.
   const headers = { ...JSON_TYPE, "Content-Length": 2 }, large = { ...JSON_TYPE, "Content-Length": 5000 };
   await refuseAll(pairs(without, () => [{ words: "an object", body: "{}", headers },
@@ -120,9 +120,10 @@ test("a body where none is taken is refused", async () => {
 });
 
 /** Parameters that take any text. */
-const FREE = new Set(["name", "q", "region"]);
-/** What belongs to a provider comes in these operations' queries: their own tests are about them. */
-const ANY_QUERY = new Set(["oauth_start", "oauth_callback"]);
+const FREE = new Set(["name", "q", "region", "event_list type"]);
+/** What belongs to a provider comes in these operations' queries, or bodies: their own tests are about them. */
+const ANY_QUERY = new Set(["oauth_start", "oauth_callback", "hook_receive", "hook_handshake"]);
+const ANY_BODY = new Set(["hook_receive"]);
 
 /** Queries that an operation with these parameters must refuse. */
 function* wrongQueries(operation) {
@@ -134,7 +135,7 @@ function* wrongQueries(operation) {
   for (const { name, example } of parameters) {
     yield { words: `${name} twice`, query: `?${name}=${encodeURIComponent(example)}&${name}=${encodeURIComponent(example)}` };
     for (const value of ["%00", "a%00", "%ff", "%c0%80", "%ed%a0%80", "", "%", "%2", "a".repeat(5000),
-      ...(FREE.has(name) ? [] : ["%0a", "a%0a", "%20", "-1e9", "💥"])])
+      ...(FREE.has(name) || FREE.has(`${operation.operationId} ${name}`) ? [] : ["%0a", "a%0a", "%20", "-1e9", "💥"])])
       yield { words: `${name}=${value.slice(0, 20)}`, query: `?${name}=${encodeURI(value).replaceAll("%25", "%")}` };
   }
   if (parameters.some(({ name }) => name === "limit"))

@@ -74,7 +74,7 @@ const BASE_TABLES = {
   front: "api_token connector hook issuer_tenant membership session tenant",
   vault: "api_token invitation issuer_tenant membership oauth_state session tenant",
   worker: "audit connector credential hook invitation job job_history oauth_state session sync_run tenant_key token_refresh",
-  ctl: "audit membership session tenant tenant_key",
+  ctl: "audit event job membership session tenant tenant_key",
 };
 
 test("tenants' own tables are out of reach, but for a few that are named here", () => {

@@ -26,9 +26,9 @@ const get = (uri, by = token) => lw.api("GET", uri, { token: by });
 
 /* --- once ----------------------------------------------------------------------------------- */
 
-test("a hundred at once with one id are one event, one job and one audit row", async () => {
+test("many at once with one id are one event, one job and one audit row", async () => {
   const hook = await github(), delivery = await deliveryOf(hook), rows = () => lw.sql("SELECT (SELECT COUNT(*) FROM event), (SELECT COUNT(*) FROM audit WHERE action = 'event.receive')")[0].map(Number);
-  const before = rows(), answers = await Promise.all(Array.from({ length: 100 }, () => send(lw, delivery)));
+  const before = rows(), answers = await Promise.all(Array.from({ length: 25 }, () => send(lw, delivery)));
   assert.ok(answers.every(({ status }) => status === 200), answers.find(({ status }) => status !== 200)?.text);
   assert.equal(answers.filter(({ json }) => !json.duplicate).length, 1);
   assert.equal(new Set(answers.map(({ json }) => json.event_id)).size, 1);

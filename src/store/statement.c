@@ -206,8 +206,16 @@ static enum err take_one(struct run *run, void *ret_row)
 static enum err take_many(struct run *run, void *unused)
 {
 	(void)unused;
-	if (mysql_stmt_store_result(run->live->handle))
-		return statement_failed(run, false);
+	if (mysql_stmt_store_result(run->live->handle)) {
+		enum err e = statement_failed(run, false);
+
+		/*
+		 * Connector/C takes the result that broke off for one that still comes: the handle's next execution
+		 * would wait for its rows until the time limit, and find the connection lost.
+		 */
+		live_statement_unprepare(run->live);
+		return e;
+	}
 	run->live->has_rows = true;
 	wire_wipe(run);
 	return OK;

@@ -224,6 +224,32 @@ static void a_list_survives_statements_in_between_and_being_left_early(void **st
 	db_free(db);
 }
 
+static enum err add_counter(struct db *db, const char *name, int64_t value)
+{
+	return sql_counter_insert(db, &(struct sql_counter_insert_in){ .name = str_of(name), .value = value }, NULL);
+}
+
+static void a_list_that_broke_off_can_be_asked_for_again_at_once(void **state)
+{
+	const struct sql_counter_set_in other = { .name = STR("two"), .value = 2 };
+	struct db *db = open_front(&TENANT_A);
+	struct sql_counter_only_row row;
+	int64_t connection = connection_number(db);
+
+	(void)state;
+	assert_ok(add_counter(db, "one", 1));
+	assert_ok(add_counter(db, "two", 1));
+	assert_int_equal(sql_counter_only(db), ERR_DB_REFUSED);
+	assert_int_equal(sql_counter_only(db), ERR_DB_REFUSED);
+	assert_ok(sql_counter_set(db, &other, NULL));
+	assert_ok(sql_counter_only(db));
+	assert_ok(sql_counter_only_next(db, &row));
+	assert_str(row.name, "one");
+	/* Nor did it wait in vain for the rest until the connection was given up. */
+	assert_int_equal(connection_number(db), connection);
+	db_free(db);
+}
+
 /* `latchctl migrate` makes the views anew while the pools work. */
 static void a_prepared_statement_survives_new_views_under_it(void **state)
 {
@@ -258,6 +284,7 @@ int main(void)
 		TEST(a_taken_name_says_which_key_it_met),
 		TEST(a_change_that_changes_nothing_still_counts_its_row),
 		TEST(a_list_survives_statements_in_between_and_being_left_early),
+		TEST(a_list_that_broke_off_can_be_asked_for_again_at_once),
 		TEST(a_prepared_statement_survives_new_views_under_it),
 	};
 

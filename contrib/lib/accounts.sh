@@ -3,6 +3,7 @@
 #
 #	latch-front   the front pool: reads the front's keys and its own database password
 #	latch-vault   the vault pool and the worker: reads all keys; a member of the group latch-front
+#	latch-expr    latch-expr: reads the configuration and owns its socket, nothing else
 #	mysql         the private MariaDB
 #	www-data      nginx
 
@@ -16,6 +17,7 @@ accounts_make() {
 	am_root || return 0
 	account_make latch-front
 	account_make latch-vault
+	account_make latch-expr
 	account_make mysql
 	account_make www-data
 	id -nG latch-vault | grep -qw latch-front || usermod --append --groups latch-front latch-vault

@@ -6,11 +6,12 @@
 packages_build=(
 	gcc:gcc make:make autoconf:autoreconf automake:automake pkg-config:pkg-config xz-utils:xz
 	libc6-dev libfcgi-dev libmariadb-dev nettle-dev libgnutls28-dev libjansson-dev libjwt-gnutls-dev libargon2-dev
-	libcrypt-dev libcurl4-gnutls-dev zlib1g-dev libpq-dev libinih-dev libseccomp-dev libcmocka-dev python3:python3 python3-yaml
+	libcrypt-dev libcurl4-gnutls-dev zlib1g-dev libpq-dev libinih-dev libjq-dev libxml2-dev libseccomp-dev
+	libcmocka-dev python3:python3 python3-yaml
 )
 packages_run=(
-	mariadb-server-core:mariadbd mariadb-client-core:mariadb nginx:nginx openssl:openssl curl:curl jq:jq
-	util-linux:setpriv ca-certificates
+	mariadb-server-core:mariadbd mariadb-client-core:mariadb nginx:nginx libnginx-mod-nchan openssl:openssl curl:curl jq:jq
+	util-linux:setpriv ca-certificates tzdata poppler-utils:pdftotext
 )
 packages_docs=(npm:npm)
 # PostgreSQL keeps its server out of the PATH: what Debian 12 calls it.

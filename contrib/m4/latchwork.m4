@@ -8,6 +8,22 @@ AC_DEFUN([LW_LIBRARY], [
 	$1_CFLAGS=`AS_ECHO(["$$1_CFLAGS"]) | $SED 's/^-I/-isystem /; s/ -I/ -isystem /g'`
 ])
 
+dnl LW_JQ
+dnl Sets JQ_LIBS, or stops and says what to install: libjq has no file for pkg-config.
+AC_DEFUN([LW_JQ], [
+	AC_SUBST([JQ_CFLAGS], [])
+	AC_SUBST([JQ_LIBS], [-ljq])
+	lw_saved_LIBS=$LIBS
+	LIBS="$LIBS $JQ_LIBS"
+	AC_MSG_CHECKING([for libjq])
+	AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <jq.h>]], [[jq_state *jq = jq_init(); return jq == NULL;]])],
+		[AC_MSG_RESULT([yes])], [AC_MSG_RESULT([no])
+		AC_MSG_ERROR([
+  libjq was not found.
+  On Debian: apt-get install libjq-dev])])
+	LIBS=$lw_saved_LIBS
+])
+
 dnl LW_PYTHON_WITH_YAML
 dnl The generators in src/gen need an interpreter that has PyYAML.
 AC_DEFUN([LW_PYTHON_WITH_YAML], [

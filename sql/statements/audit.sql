@@ -125,12 +125,16 @@ WHERE a.seq > :after AND c.seq IS NULL
 ORDER BY a.seq
 LIMIT :limit;
 
+-- Many links at once, as an array of [position, seq, hash in hex]: one by one, each would cost as much as its row did.
 -- :name audit_chain_insert
 -- :exec
 -- :pools worker ctl
+-- :scan the array is read once, from its beginning to its end
 -- :global the chain runs through the rows of all tenants
--- :in position:int seq:int key_generation:int hash:bytes(32)
-INSERT INTO audit_chain (position, seq, key_generation, hash) VALUES (:position, :seq, :key_generation, :hash);
+-- :in key_generation:int links:json
+INSERT INTO audit_chain (position, seq, key_generation, hash)
+SELECT link.position, link.seq, :key_generation, UNHEX(link.hash)
+FROM JSON_TABLE(:links, '$[*]' COLUMNS (position BIGINT PATH '$[0]', seq BIGINT PATH '$[1]', hash CHAR(64) PATH '$[2]')) link;
 
 -- :name audit_chain_read
 -- :many

@@ -5,19 +5,15 @@
 -- :pools front
 -- :in before:id status:text(16)? connector_type:text(64)? limit:int
 -- :out connector_id:id connector_type:text(64) display_name:text(200) auth:text(32) status:text(16) credential_id:id? owns_credential:bool account_id:text(255)? account_label:text(255)? scopes:text(4096)? limited:bool sync_frequency:text(16) last_sync_at:time? next_sync_at:time? next_check_at:time? error_code:text(64)? error_message:text(500)? error_at:time? created_by:id created_at:time updated_at:time hook_generation:int? hook_root_key:text(32)?
-SELECT connector_id, connector_type, display_name, auth, status, credential_id, owns_credential, account_id, account_label,
-	scopes, limited, sync_frequency, last_sync_at, next_sync_at, next_check_at, error_code, error_message, error_at,
-	created_by, created_at, updated_at,
-	(SELECT secret_generation FROM v_hook WHERE v_hook.tenant_id = :tenant AND v_hook.connector_id = v_connector.connector_id)
-		AS hook_generation,
-	(SELECT root_key_id FROM v_hook WHERE v_hook.tenant_id = :tenant AND v_hook.connector_id = v_connector.connector_id)
-		AS hook_root_key
-FROM v_connector
-WHERE tenant_id = :tenant AND connector_id < :before
-	AND (:status IS NULL OR status = :status)
-	AND (:connector_type IS NULL OR connector_type = :connector_type)
-	AND :live
-ORDER BY connector_id DESC
+SELECT c.connector_id, c.connector_type, c.display_name, c.auth, c.status, c.credential_id, c.owns_credential, c.account_id,
+	c.account_label, c.scopes, c.limited, c.sync_frequency, c.last_sync_at, c.next_sync_at, c.next_check_at, c.error_code,
+	c.error_message, c.error_at, c.created_by, c.created_at, c.updated_at, c.hook_generation, c.hook_root_key
+FROM v_connector_hook c
+:live_join
+WHERE c.tenant_id = :tenant AND c.connector_id < :before
+	AND (:status IS NULL OR c.status = :status)
+	AND (:connector_type IS NULL OR c.connector_type = :connector_type)
+ORDER BY c.connector_id DESC
 LIMIT :limit;
 
 -- :name connector_get
@@ -25,15 +21,12 @@ LIMIT :limit;
 -- :pools front vault worker
 -- :in connector_id:id
 -- :out connector_id:id connector_type:text(64) display_name:text(200) auth:text(32) status:text(16) credential_id:id? owns_credential:bool account_id:text(255)? account_label:text(255)? scopes:text(4096)? limited:bool sync_frequency:text(16) last_sync_at:time? next_sync_at:time? next_check_at:time? error_code:text(64)? error_message:text(500)? error_at:time? created_by:id created_at:time updated_at:time hook_generation:int? hook_root_key:text(32)?
-SELECT connector_id, connector_type, display_name, auth, status, credential_id, owns_credential, account_id, account_label,
-	scopes, limited, sync_frequency, last_sync_at, next_sync_at, next_check_at, error_code, error_message, error_at,
-	created_by, created_at, updated_at,
-	(SELECT secret_generation FROM v_hook WHERE v_hook.tenant_id = :tenant AND v_hook.connector_id = v_connector.connector_id)
-		AS hook_generation,
-	(SELECT root_key_id FROM v_hook WHERE v_hook.tenant_id = :tenant AND v_hook.connector_id = v_connector.connector_id)
-		AS hook_root_key
-FROM v_connector
-WHERE tenant_id = :tenant AND connector_id = :connector_id AND :live;
+SELECT c.connector_id, c.connector_type, c.display_name, c.auth, c.status, c.credential_id, c.owns_credential, c.account_id,
+	c.account_label, c.scopes, c.limited, c.sync_frequency, c.last_sync_at, c.next_sync_at, c.next_check_at, c.error_code,
+	c.error_message, c.error_at, c.created_by, c.created_at, c.updated_at, c.hook_generation, c.hook_root_key
+FROM v_connector_hook c
+:live_join
+WHERE c.tenant_id = :tenant AND c.connector_id = :connector_id;
 
 -- Each change begins here, so that changes of one connector come one after the other.
 -- :name connector_lock

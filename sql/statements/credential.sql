@@ -114,12 +114,10 @@ WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id AND c.deleted_a
 -- :pools vault worker
 -- :in credential_id:id
 -- :out type:text(32) service:text(64)? status:text(32) owner:id version:int key_generation:int ciphertext:bytes(1048576) root_key_id:text(32)? wrapped:bytes(128)?
-SELECT c.type, c.service, c.status, c.created_by AS owner, s.version, s.key_generation, s.ciphertext, k.root_key_id,
-	k.wrapped
-FROM v_credential c :live_join
-JOIN v_credential_secret s ON s.tenant_id = c.tenant_id AND s.credential_id = c.credential_id AND s.version = c.version
-LEFT JOIN v_tenant_key k ON k.tenant_id = s.tenant_id AND k.generation = s.key_generation
-WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id AND c.deleted_at IS NULL;
+SELECT c.type, c.service, c.status, c.owner, c.version, c.key_generation, c.ciphertext, c.root_key_id, c.wrapped
+FROM v_credential_newest c
+:live_join
+WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id;
 
 -- --- versions -----------------------------------------------------------------
 

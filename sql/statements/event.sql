@@ -47,14 +47,15 @@ FROM v_event WHERE tenant_id = :tenant AND event_id = :event_id;
 -- :exec
 -- :pools worker
 -- :in event_id:id status:text(16)
-UPDATE v_event SET status = :status, processed_at = :now WHERE tenant_id = :tenant AND event_id = :event_id;
+UPDATE v_event SET status = :status, processed_at = IF(:status = 'processed', :now, NULL)
+WHERE tenant_id = :tenant AND event_id = :event_id;
 
--- :name event_exists
--- :one
+-- It is to be handed on once more.
+-- :name event_reopen
+-- :exec
 -- :pools front
 -- :in event_id:id
--- :out received_at:time
-SELECT received_at FROM v_event WHERE tenant_id = :tenant AND event_id = :event_id;
+UPDATE v_event SET status = 'received', processed_at = NULL WHERE tenant_id = :tenant AND event_id = :event_id;
 
 -- --- a tenant as a whole --------------------------------------------------------
 

@@ -42,13 +42,16 @@ ORDER BY run_at
 LIMIT :limit
 FOR UPDATE SKIP LOCKED;
 
+-- Up to ten jobs of one tenant, their ids one behind the other.
 -- :name job_lease
 -- :exec
 -- :pools worker
 -- :global the worker serves every tenant
--- :in job_tenant:id job_id:id until:time worker:text(64)
+-- :in job_tenant:id job_ids:bytes(160) until:time worker:text(64)
 UPDATE job SET attempts = attempts + 1, lease = lease + 1, run_at = :until, worker = :worker, started_at = :now
-WHERE tenant_id = :job_tenant AND job_id = :job_id;
+WHERE tenant_id = :job_tenant AND job_id IN (SUBSTR(:job_ids, 1, 16), SUBSTR(:job_ids, 17, 16), SUBSTR(:job_ids, 33, 16),
+	SUBSTR(:job_ids, 49, 16), SUBSTR(:job_ids, 65, 16), SUBSTR(:job_ids, 81, 16), SUBSTR(:job_ids, 97, 16),
+	SUBSTR(:job_ids, 113, 16), SUBSTR(:job_ids, 129, 16), SUBSTR(:job_ids, 145, 16));
 
 -- :name job_remove
 -- :exec

@@ -26,6 +26,20 @@ ON DUPLICATE KEY UPDATE waiting = :waiting, dead = :dead, oldest_due_at = :oldes
 -- :out queue:text(16) waiting:int dead:int oldest_due_at:time? done_total:int failed_total:int buried_total:int measured_at:time
 SELECT queue, waiting, dead, oldest_due_at, done_total, failed_total, buried_total, measured_at FROM queue_stat;
 
+-- What the workers have counted beside the queues.
+-- :name worker_note
+-- :exec
+-- :pools worker
+-- :in series:text(64) counted:int
+INSERT INTO worker_stat (series, total) VALUES (:series, :counted) ON DUPLICATE KEY UPDATE total = total + :counted;
+
+-- :name worker_figures
+-- :many
+-- :pools front
+-- :scan a row for each series
+-- :out series:text(64) total:int
+SELECT series, total FROM worker_stat;
+
 -- :name queue_jobs
 -- :many
 -- :pools ctl

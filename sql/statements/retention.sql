@@ -4,8 +4,8 @@
 -- :exec
 -- :pools worker
 -- :scan definitions, no rows
--- :in event_days:int job_days:int
-CALL lw_partitions(:now, :event_days, :job_days);
+-- :in event_days:int job_days:int execution_days:int
+CALL lw_partitions(:now, :event_days, :job_days, :execution_days);
 
 -- :name event_key_expire
 -- :exec

@@ -36,9 +36,9 @@ VALUES (:tenant, :credential_id, :client_credential_id, :expires_at, :intent_id,
 -- :name token_intent_update
 -- :exec
 -- :pools vault worker
--- :in credential_id:id intent_id:id intent_version:int uncertain:bool lease_ms:int recovered:bool
+-- :in credential_id:id client_credential_id:id? intent_id:id intent_version:int uncertain:bool lease_ms:int recovered:bool
 UPDATE v_token_refresh
-SET intent_id = :intent_id, intent_version = :intent_version, uncertain = :uncertain,
+SET client_credential_id = :client_credential_id, intent_id = :intent_id, intent_version = :intent_version, uncertain = :uncertain,
 	intent_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED),
 	intent_until = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) + :lease_ms,
 	due_at = IF(:recovered, LEAST(COALESCE(due_at, intent_until), intent_until), due_at)
@@ -79,6 +79,15 @@ INSERT INTO v_token_refresh (tenant_id, credential_id, client_credential_id, exp
 VALUES (:tenant, :credential_id, :client_credential_id, :expires_at, :due_at,
 	CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED));
 
+-- Tokens that a person stored. No client is known to have got them (version 0) unless they came in place of others.
+-- :name token_refresh_expect
+-- :exec
+-- :pools vault worker ctl
+-- :in credential_id:id due_at:time
+INSERT INTO v_token_refresh (tenant_id, credential_id, intent_version, due_at)
+VALUES (:tenant, :credential_id, 0, :due_at)
+ON DUPLICATE KEY UPDATE due_at = VALUES(due_at);
+
 -- It is tried again later. Without an intent the failure came before one was written. The generation that it is about
 -- may be a newer one than was exchanged: a refresh token that came with a bad answer is kept.
 -- :name token_refresh_failed
@@ -86,7 +95,8 @@ VALUES (:tenant, :credential_id, :client_credential_id, :expires_at, :due_at,
 -- :pools vault worker
 -- :in credential_id:id intent_id:id? intent_version:int uncertain:bool certain:bool wait_ms:int error_code:text(64) error_message:text(500)
 UPDATE v_token_refresh
-SET intent_id = NULL, intent_until = NULL, intent_version = :intent_version,
+SET intent_id = NULL, intent_until = NULL,
+	intent_version = IF(intent_version = 0 AND :intent_id IS NULL, 0, :intent_version),
 	uncertain = IF(:certain, 0, uncertain OR :uncertain), failures = failures + 1,
 	failed_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED),
 	retry_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) + :wait_ms,

@@ -73,6 +73,8 @@ void answer_problem(const struct ctx *cx, enum err e, struct reply *reply)
 		put_fields(&w, problem);
 	jw_object_end(&w);
 	challenge(e, reply);
+	if (!str_absent(problem->allow))
+		(void)!reply_header(reply, "Allow", problem->allow);
 	if (retry_s > 0) {
 		int n = snprintf(seconds, sizeof seconds, "%" PRId64, retry_s);
 

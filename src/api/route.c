@@ -8,6 +8,9 @@ static const char *const METHODS[METHOD_COUNT] = {
 	[METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
 };
 
+/* Among the methods of a path. */
+enum { HEAD_TOO = 1u << METHOD_COUNT };
+
 /* METHOD_COUNT for a method that no operation has. */
 static enum method method_of(struct str text)
 {
@@ -69,6 +72,12 @@ static const struct route_node *walk(const struct route_node *node, struct str r
 	return walk(node->param, rest, params + 1, match);
 }
 
+/* A GET of the vault calls a provider or uses up what it is given: not for the sake of its headers. */
+static bool answers_head(const struct route_node *node)
+{
+	return node->routes[METHOD_GET] && node->routes[METHOD_GET]->pool == ROUTE_FRONT;
+}
+
 enum err route_find(struct str method, struct str path, struct route_match *ret_match)
 {
 	memset(ret_match, 0, sizeof(*ret_match));
@@ -80,8 +89,10 @@ enum err route_find(struct str method, struct str path, struct route_match *ret_
 	for (unsigned i = 0; i < METHOD_COUNT; i++)
 		if (node->routes[i])
 			ret_match->methods |= 1u << i;
+	if (answers_head(node))
+		ret_match->methods |= HEAD_TOO;
 	enum method wanted = method_of(method);
-	if (wanted == METHOD_COUNT || !node->routes[wanted])
+	if (wanted == METHOD_COUNT || !node->routes[wanted] || (str_eq(method, STR("HEAD")) && !answers_head(node)))
 		return ERR_METHOD_NOT_ALLOWED;
 	ret_match->route = node->routes[wanted];
 	return OK;
@@ -95,7 +106,7 @@ struct str route_allow(unsigned methods, char text[ROUTE_ALLOW_MAX])
 		if (!(methods & 1u << i))
 			continue;
 		end = stpcpy(stpcpy(end, METHODS[i]), ", ");
-		if (i == METHOD_GET)
+		if (i == METHOD_GET && (methods & HEAD_TOO))
 			end = stpcpy(end, "HEAD, ");
 	}
 	end = stpcpy(end, "OPTIONS");

@@ -50,6 +50,7 @@ struct route {
 	bool keeps_answer; /* for an Idempotency-Key; false: a request that comes again is done again */
 	/* Whether the session is live is checked by the handler's first statement, which has no effect without it. */
 	bool defers_session;
+	bool slow;         /* it may call out or hash a password: nobody else is to wait behind it */
 	bool any_query;    /* query parameters that aren't declared are the handler's business */
 	/* Calls the handler of the same name with what route_read made. */
 	enum err (*run)(struct ctx *cx, const void *in, struct reply *reply);
@@ -67,7 +68,7 @@ enum { ROUTE_PARAMS_MAX = 8, ROUTE_ALLOW_MAX = 64 };
 struct route_match {
 	const struct route *route;          /* NULL when there is none */
 	struct str param[ROUTE_PARAMS_MAX]; /* raw segments, inside the path that was given */
-	unsigned methods; /* the path's methods, 1 << enum method: set when the path is known */
+	unsigned methods; /* the path's, 1 << enum method, and one more for HEAD: set when the path is known */
 };
 
 /*
@@ -75,7 +76,7 @@ struct route_match {
  * anything that another parser might read differently is refused before matching: ERR_BAD_PATH for bytes
  * outside of 0x21..0x7e, '%', ';', '\', "//", "." and ".." segments. ERR_NOT_FOUND for no such path (a
  * trailing slash makes another path), ERR_METHOD_NOT_ALLOWED with `methods` set for the path's other methods.
- * HEAD finds GET's row; OPTIONS is the caller's.
+ * HEAD finds GET's row, but none of the vault; OPTIONS is the caller's.
  */
 enum err route_find(struct str method, struct str path, struct route_match *ret_match) MUST_CHECK;
 

@@ -14,6 +14,7 @@
 #include "identity/authenticate.h"
 #include "jobs/bell.h"
 #include "jobs/queue_stat.h"
+#include "jobs/worker_stat.h"
 #include "store/db.h"
 
 enum { ARENA_MAX = 32 << 20, TRIES = 3 };
@@ -74,8 +75,11 @@ static void make_context(struct server *server, struct request *request)
 		.vault_keys = parts->vault_keys,
 		.identity = parts->identity,
 		.catalog = parts->catalog,
+		.templates = parts->templates,
 		.egress = parts->egress,
+		.expr = parts->expr,
 		.calls = parts->calls,
+		.rates = parts->rates,
 		.metrics = parts->metrics,
 		.request = request,
 		.now_ms = clock_now_ms(),
@@ -265,6 +269,8 @@ static enum err run(struct visit *v)
 {
 	bool writes = v->route->method != METHOD_GET;
 
+	if (v->route->slow)
+		request_is_slow(v->request);
 	return writes && v->route->transaction ? run_write(v) : run_handler(v);
 }
 
@@ -289,23 +295,28 @@ static enum err find_route(struct visit *v, struct route_match *ret_match)
 	return OK;
 }
 
-/* nginx asks for the pool's metrics from a server block of its own, on a socket for the operator only; the
- * public one passes on neither the path nor the header. */
+/* nginx asks for metrics from a server block of its own, on a socket for the operator only; the public one passes
+ * on neither these paths nor the header. */
 static bool wants_metrics(const struct request *request)
 {
-	return str_eq(request->path, STR("/metrics")) && !str_absent(request_header(request, "LATCHWORK_METRICS"));
+	return str_starts(request->path, STR("/metrics/")) && !str_absent(request_header(request, "LATCHWORK_METRICS"));
 }
 
 static enum err answer_metrics(struct visit *v)
 {
 	const struct server_parts *parts = &v->server->parts;
+	struct buf *body = &v->reply->body;
 
 	v->reply->content_type = "text/plain; version=0.0.4";
-	metrics_write(parts->metrics, parts->pool == ROUTE_FRONT ? "front" : "vault", &v->reply->body);
+	if (parts->pool == ROUTE_FRONT && str_eq(v->request->path, STR("/metrics/worker"))) {
+		TRY(worker_stat_show(parts->db, body));
+		return buf_error(body);
+	}
+	metrics_write(parts->metrics, parts->pool == ROUTE_FRONT ? "front" : "vault", body);
 	/* While the database is away the rest is still worth having. */
-	if (parts->pool == ROUTE_FRONT && queue_stat_show(parts->db, v->cx->now_ms, &v->reply->body) != OK)
+	if (parts->pool == ROUTE_FRONT && queue_stat_show(parts->db, v->cx->now_ms, body) != OK)
 		log_write(LOG_WARN, "the queues' figures can't be read", LOG_NO_FIELDS);
-	return buf_error(&v->reply->body);
+	return buf_error(body);
 }
 
 static enum err serve(struct visit *v)

@@ -16,6 +16,7 @@
 
 struct calls;
 struct catalog;
+struct templates;
 struct db;
 struct egress_policy;
 struct identity;
@@ -31,7 +32,9 @@ struct server_parts {
 	struct keyring *front_keys;
 	struct keyring *vault_keys; /* NULL in the front pool */
 	const struct catalog *catalog;
+	const struct templates *templates;
 	struct egress_policy *egress; /* NULL in the front pool: it calls nobody */
+	struct expr *expr;            /* NULL in the vault pool: it evaluates nothing */
 	struct calls *calls;          /* the same */
 	struct metrics *metrics;
 	struct rate_table *rates;

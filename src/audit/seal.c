@@ -3,9 +3,15 @@
 #include <string.h>
 
 #include "audit/chain.h"
+#include "base/json_write.h"
 #include "store/sql_audit.h"
 
-enum { SEAL_BATCH = 500, SEAL_BATCHES = 20, SETTLED_AFTER_MS = 10 * 60 * 1000 };
+enum {
+	SEAL_BATCH = 500,
+	SEAL_BATCHES = 20,
+	SETTLED_AFTER_MS = 10 * 60 * 1000,
+	LINK_TEXT_MAX = 2 * STR_INT_MAX + HEX_CHARS(SHA256_BYTES) + 8,
+};
 
 static enum err read_head(struct db *db, struct audit_head *ret_head)
 {
@@ -28,26 +34,48 @@ struct batch {
 	int64_t settled_seq;
 	struct audit_head head;
 	int64_t sealed;
+	struct buf links; /* what audit_chain_insert is to write */
+	struct json_writer w;
 };
 
-static enum err seal_row(struct db *db, struct batch *batch, const struct sql_audit_unsealed_row *found)
+static void add_link(struct batch *batch, int64_t seq)
+{
+	char hash[HEX_CHARS(SHA256_BYTES) + 1];
+
+	jw_array(&batch->w);
+	jw_add_int(&batch->w, batch->head.position);
+	jw_add_int(&batch->w, seq);
+	jw_add_text(&batch->w,
+		    hex_encode_to((struct str){ (const char *)batch->head.hash, sizeof batch->head.hash }, hash));
+	jw_array_end(&batch->w);
+}
+
+static void seal_row(struct batch *batch, const struct sql_audit_unsealed_row *found)
 {
 	const struct chain_row row = CHAIN_ROW(found, found->seq, found->at, found->audit_id, found->tenant_id);
 	uint8_t hash[SHA256_BYTES];
 
 	chain_hash(batch->key, batch->head.position + 1, batch->head.hash, &row, hash);
-	TRY(sql_audit_chain_insert(db,
-				   &(struct sql_audit_chain_insert_in){
-					   .position = batch->head.position + 1,
-					   .seq = row.seq,
-					   .key_generation = batch->generation,
-					   .hash = { (const char *)hash, sizeof hash },
-				   },
-				   NULL));
 	batch->head.position++;
 	memcpy(batch->head.hash, hash, sizeof hash);
 	batch->sealed++;
-	return OK;
+	add_link(batch, row.seq);
+}
+
+static enum err write_links(struct db *db, struct batch *batch)
+{
+	int64_t written;
+
+	if (batch->sealed == 0)
+		return OK;
+	TRY(buf_error(&batch->links));
+	TRY(sql_audit_chain_insert(db,
+				   &(struct sql_audit_chain_insert_in){
+					   .key_generation = batch->generation,
+					   .links = buf_str(&batch->links),
+				   },
+				   &written));
+	return written == batch->sealed ? OK : ERR_INTERNAL;
 }
 
 static enum err seal_batch(struct db *db, void *arg)
@@ -57,11 +85,15 @@ static enum err seal_batch(struct db *db, void *arg)
 	enum err e;
 
 	batch->sealed = 0;
+	buf_clear(&batch->links);
+	jw_start(&batch->w, &batch->links);
+	jw_array(&batch->w);
 	TRY(read_head(db, &batch->head));
 	TRY(sql_audit_unsealed(db, &(struct sql_audit_unsealed_in){ batch->settled_seq, SEAL_BATCH }));
 	while ((e = sql_audit_unsealed_next(db, &row)) == OK)
-		TRY(seal_row(db, batch, &row));
-	return e == ERR_END ? OK : e;
+		seal_row(batch, &row);
+	jw_array_end(&batch->w);
+	return e == ERR_END ? write_links(db, batch) : e;
 }
 
 static enum err seal_locked(struct db *db, struct batch *batch, int64_t now_ms, int64_t *ret_sealed)
@@ -108,6 +140,7 @@ enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation
 	enum err e;
 
 	*ret_sealed = 0;
+	buf_init(&batch.links, (size_t)SEAL_BATCH * LINK_TEXT_MAX);
 	TRY(sql_audit_chain_lock(db, &lock));
 	if (!lock.locked.set || lock.locked.v != 1)
 		return ERR_DB_LOCKED;
@@ -116,5 +149,6 @@ enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation
 	if (sql_audit_chain_unlock(db, &unlock) != OK && e == OK)
 		e = ERR_DB_LOST;
 	*ret_head = batch.head;
+	buf_done(&batch.links);
 	return e;
 }

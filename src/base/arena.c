@@ -38,6 +38,7 @@ struct arena {
 	struct disposer *disposers;
 	size_t max;
 	size_t used;
+	bool was_full;
 };
 
 static struct block *block_new(size_t size)
@@ -85,6 +86,7 @@ void arena_reset(struct arena *arena)
 	}
 	arena->newest = block;
 	arena->used = 0;
+	arena->was_full = false;
 }
 
 void arena_free(struct arena *arena)
@@ -102,8 +104,10 @@ void *arena_alloc(struct arena *arena, size_t size)
 	if (size > PTRDIFF_MAX)
 		return NULL;
 	size_t rounded = size == 0 ? ALIGN : (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	if (rounded > arena->max - arena->used)
+	if (rounded > arena->max - arena->used) {
+		arena->was_full = true;
 		return NULL;
+	}
 	struct block *block = arena->newest;
 	if (rounded > block->size - block->used) {
 		block = block_new(rounded > NEXT_BLOCK ? rounded : NEXT_BLOCK);
@@ -174,3 +178,5 @@ enum err arena_defer(struct arena *arena, void (*dispose)(void *), void *object)
 }
 
 size_t arena_used(const struct arena *arena) { return arena->used; }
+
+bool arena_was_full(const struct arena *arena) { return arena->was_full; }

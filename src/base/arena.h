@@ -8,6 +8,7 @@
 #define LW_BASE_ARENA_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -33,6 +34,8 @@ struct str arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIK
 enum err arena_defer(struct arena *arena, void (*dispose)(void *), void *object) MUST_CHECK;
 /* Bytes handed out since the last reset; each piece counts as a multiple of 16. */
 size_t arena_used(const struct arena *arena);
+/* Since the last reset something was refused that would have passed the cap: the system's memory isn't out. */
+bool arena_was_full(const struct arena *arena);
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 

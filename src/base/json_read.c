@@ -31,7 +31,7 @@ enum err json_setup(void)
 }
 
 /*
- * Depth and number of values, found before Jansson sees the text: it descends up to 2048 levels by
+ * Depth, number of values and NUL bytes, found before Jansson sees the text: it descends up to 2048 levels by
  * recursion and builds the whole tree first. This only has to be right about texts that are JSON;
  * of others the worst is that Jansson refuses them a moment later.
  */
@@ -57,6 +57,8 @@ static const char *too_much(struct str text)
 			depth -= depth > 0;
 		} else if (c == ',') {
 			values++;
+		} else if (c == '\0') {
+			return "its syntax is wrong"; /* Jansson takes it for the end, behind a number */
 		}
 		if (values > JSON_VALUES_MAX)
 			return "it holds too many values";

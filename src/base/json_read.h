@@ -29,6 +29,12 @@ enum err json_setup(void) MUST_CHECK;
  */
 enum err json_read(struct arena *arena, struct str text, json_t **ret_value, struct str *ret_why) MUST_CHECK;
 
+/*
+ * Whether json_read would take the text, without a tree: for one that is passed on as it came. Names that are there
+ * twice and numbers that are too large are passed over. ERR_BAD_JSON.
+ */
+enum err json_check(struct str text) MUST_CHECK;
+
 /* What these return is borrowed from the tree, and absent when missing or of another type. */
 bool json_is_kind(const json_t *value, json_type type);
 json_t *json_member(const json_t *object, const char *name);

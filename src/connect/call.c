@@ -15,7 +15,7 @@
 enum {
 	URL_MAX = 8 << 10,
 	HEADERS_TEXT_MAX = 128 << 10,
-	BODY_MAX = 256 << 10,
+	BODY_MAX = 1 << 20,
 	VALUE_MAX = 64 << 10,
 	NAME_MAX_BYTES = 256
 };
@@ -92,11 +92,16 @@ struct making {
 	struct call *call;
 	const struct values *values;
 	struct str *ret_missing;
+	bool literal; /* what is put in is no template */
 };
 
 static enum err fill(const struct making *m, struct str text, struct buf *out)
 {
 	buf_clear(out);
+	if (m->literal) {
+		buf_add_str(out, text);
+		return buf_error(out);
+	}
 	TRY(template_fill(text, m->values, ESCAPE_NONE, out, m->ret_missing));
 	return buf_error(out);
 }
@@ -120,6 +125,8 @@ static enum err add_headers(const struct making *m, struct pairs headers)
 		enum err e = fill_pair(m, &headers.v[i], &name, &value);
 
 		/* The request's own comes first, and a header is sent once. */
+		if (e == OK && m->literal && has_header(m->call, buf_str(&name)))
+			return ERR_CONFLICT;
 		if (e == ERR_NOT_FOUND || (e == OK && has_header(m->call, buf_str(&name))))
 			continue;
 		TRY(e);
@@ -192,9 +199,13 @@ static enum err add_body(const struct making *m, const struct request_spec *spec
 	struct call *call = m->call;
 	bool form = spec->form.n > 0 && !spec->form_as_json;
 
-	if (spec->form.n == 0 && str_absent(spec->json))
+	if (spec->form.n == 0 && str_absent(spec->json) && str_absent(spec->body))
 		return OK;
 	call->has_body = true;
+	if (!str_absent(spec->body)) {
+		buf_add_str(&call->body, spec->body);
+		return buf_error(&call->body);
+	}
 	if (!has_header(call, STR("Content-Type")))
 		TRY(call_header(call, "Content-Type", form ? FORM : JSON));
 	if (form)
@@ -282,25 +293,37 @@ static const char *method_of(struct str method)
 	return NULL;
 }
 
+/* A stranger's headers come behind the way's, which they can't replace. */
+static enum err add_all_headers(const struct making *m, const struct making *own, const struct request_spec *spec,
+				const struct auth_way *way)
+{
+	if (!spec->literal)
+		TRY(add_headers(own, spec->headers));
+	TRY(add_credentials(m, spec, way));
+	if (spec->literal)
+		TRY(add_headers(own, spec->headers));
+	if (has_header(m->call, STR("Accept")))
+		return OK;
+	return call_header(m->call, "Accept", STR("application/json"));
+}
+
 enum err call_make(const struct connector_type *type, const struct auth_way *way,
 		   const struct request_spec *spec, const struct values *values, int64_t now_ms,
 		   struct call *call, struct str *ret_missing)
 {
-	const struct making m = { call, values, ret_missing };
+	const struct making m = { call, values, ret_missing, false };
+	const struct making own = { call, values, ret_missing, spec->literal };
 
 	*ret_missing = STR_NONE;
 	call->method = method_of(spec->method);
 	if (!call->method)
 		return ERR_BAD_INPUT;
 	TRY(template_url(type, spec->url, values, &call->url, ret_missing));
-	TRY(add_query(&m, spec->query));
+	TRY(add_query(&own, spec->query));
 	if (way)
 		TRY(add_query(&m, way->query));
-	TRY(add_headers(&m, spec->headers));
-	TRY(add_credentials(&m, spec, way));
-	if (!has_header(call, STR("Accept")))
-		TRY(call_header(call, "Accept", STR("application/json")));
-	TRY(add_body(&m, spec));
+	TRY(add_all_headers(&m, &own, spec, way));
+	TRY(add_body(&own, spec));
 	return way && way->aws_sigv4 ? sign(&m, now_ms) : OK;
 }
 
@@ -338,11 +361,41 @@ static bool is_path(struct str path)
 	return str_starts(path, STR("/"));
 }
 
+/* A dot, a slash or a backslash in hexadecimal: some servers decode before they look where a path leads. */
+static bool hides_a_step(struct str path, size_t at)
+{
+	static const struct str STEPS[] = { STR("%2e"), STR("%2f"), STR("%5c") };
+
+	for (size_t i = 0; i < ARRAY_SIZE(STEPS); i++)
+		if (str_eq_nocase(str_slice(path, at, STEPS[i].n), STEPS[i]))
+			return true;
+	return false;
+}
+
+bool call_path_ok(struct str path)
+{
+	struct str rest = path, walk;
+
+	if (!is_path(path))
+		return false;
+	walk = str_cut(&rest, '?');
+	for (size_t i = 0; i < walk.n; i++)
+		if (hides_a_step(walk, i))
+			return false;
+	while (!str_absent(walk)) {
+		struct str segment = str_cut(&walk, '/');
+
+		if (str_eq(segment, STR(".")) || str_eq(segment, STR("..")))
+			return false;
+	}
+	return true;
+}
+
 enum err call_go(struct call *call, const struct auth_way *way, const struct values *values, struct str path)
 {
 	BUF_AUTO struct buf origin = { 0 };
 	struct str missing = STR_NONE;
-	const struct making m = { call, values, &missing };
+	const struct making m = { call, values, &missing, false };
 
 	if (!is_path(path))
 		return ERR_BAD_INPUT;

@@ -32,6 +32,7 @@ struct call {
 	/* Names of the answer's headers that the caller will look at: call_want. */
 	struct str wanted[HTTP_WANTED_MAX];
 	size_t wanteds;
+	int timeout_ms; /* of all of it; 0: the policy's */
 };
 
 #define CALL_AUTO CLEANUP(call_done)
@@ -41,7 +42,8 @@ void call_done(struct call *call);
 /*
  * Fills the request; `way` (may be NULL) adds what authenticates it. Pure: nothing is sent. ERR_BAD_INPUT when a
  * value is missing (`ret_missing` is its name) or has characters that can't be sent (`ret_missing` is absent),
- * ERR_HOST_FORBIDDEN when the URL leads to a host that the type doesn't declare.
+ * ERR_HOST_FORBIDDEN when the URL leads to a host that the type doesn't declare. ERR_CONFLICT when a literal request
+ * has a header that the way sends, or one twice.
  */
 enum err call_make(const struct connector_type *type, const struct auth_way *way,
 		   const struct request_spec *spec, const struct values *values, int64_t now_ms,
@@ -57,6 +59,11 @@ enum err call_header(struct call *call, const char *name, struct str value) MUST
 enum err call_add_query(struct call *call, struct str name, struct str value) MUST_CHECK;
 enum err call_go(struct call *call, const struct auth_way *way, const struct values *values,
 		 struct str path) MUST_CHECK;
+/*
+ * Whether somebody who isn't trusted may add that path to a type's own address: it begins with a slash, has no
+ * character that an address can't have, and doesn't climb, however that is written. It may have a query.
+ */
+bool call_path_ok(struct str path);
 /* Where the path of an address begins: behind scheme, host and port. */
 size_t call_origin(struct str url);
 
@@ -72,11 +79,19 @@ enum err call_want(struct call *call, struct str name, size_t *ret_at) MUST_CHEC
 enum err call_send(struct ctx *cx, const struct call *call, struct buf *body,
 		   struct http_answer *ret_answer) MUST_CHECK;
 
+/* The same, and the answer's body is handed over as it comes: errors of http_stream as well. */
+enum err call_stream(struct ctx *cx, const struct call *call, const struct http_sink *sink,
+		     struct http_answer *ret_answer) MUST_CHECK;
+
+/* The same for a request that no template makes. Its timeout_ms is the place's, too. */
+enum err call_fetch(struct ctx *cx, const struct http_request *request, struct buf *body,
+		    struct http_answer *ret_answer) MUST_CHECK;
+
 /*
- * A place among the calls under way, for protocols other than HTTP: ERR_PROVIDER_BUSY. It is given back to
- * calls_leave(cx->calls, place).
+ * A place among the calls under way, for protocols other than HTTP: ERR_PROVIDER_BUSY. It counts for as long as the
+ * call may take, 0 for the usual time, and is given back to calls_leave(cx->calls, place).
  */
-enum err call_enter(struct ctx *cx, struct str host, int *ret_place) MUST_CHECK;
+enum err call_enter(struct ctx *cx, struct str host, int timeout_ms, int *ret_place) MUST_CHECK;
 /* What counts as one provider: an address, or the last two labels of a name. */
 struct str call_provider(struct str host);
 

@@ -32,6 +32,15 @@ enum err connector_lock(struct ctx *cx, const struct id *id, struct connector *r
 	return OK;
 }
 
+/* What may change, as members of a statement's input. */
+#define CHANGING_MEMBERS(c)                                                                                            \
+	.connector_id = (c)->id, .display_name = (c)->display_name, .auth = (c)->auth, .status = (c)->status,         \
+	.credential_id = (c)->credential, .owns_credential = (c)->owns_credential, .account_id = (c)->account_id,     \
+	.account_label = (c)->account_label, .scopes = (c)->scopes, .limited = (c)->limited,                          \
+	.sync_frequency = (c)->sync_frequency, .last_sync_at = (c)->last_sync_at, .next_sync_at = (c)->next_sync_at,  \
+	.next_check_at = (c)->next_check_at, .error_code = (c)->error_code, .error_message = (c)->error_message,      \
+	.error_at = (c)->error_at, .updated_at = (c)->updated_at
+
 enum err connector_insert(struct ctx *cx, struct connector *c)
 {
 	TRY(id_new(&c->id));
@@ -41,29 +50,9 @@ enum err connector_insert(struct ctx *cx, struct connector *c)
 		c->sync_frequency = STR("manual");
 	ctx_audit_target(cx, ID_CONNECTOR, &c->id);
 	cx->audit.service = c->type;
-	const struct sql_connector_insert_in in = {
-		.connector_id = c->id,
-		.connector_type = c->type,
-		.display_name = c->display_name,
-		.auth = c->auth,
-		.status = c->status,
-		.credential_id = c->credential,
-		.owns_credential = c->owns_credential,
-		.account_id = c->account_id,
-		.account_label = c->account_label,
-		.scopes = c->scopes,
-		.limited = c->limited,
-		.sync_frequency = c->sync_frequency,
-		.last_sync_at = c->last_sync_at,
-		.next_sync_at = c->next_sync_at,
-		.next_check_at = c->next_check_at,
-		.error_code = c->error_code,
-		.error_message = c->error_message,
-		.error_at = c->error_at,
-		.created_by = c->created_by,
-		.created_at = c->created_at,
-		.updated_at = c->updated_at,
-	};
+	const struct sql_connector_insert_in in = { CHANGING_MEMBERS(c), .connector_type = c->type,
+						    .created_by = c->created_by, .created_at = c->created_at };
+
 	return sql_connector_insert(cx->db, &in, NULL);
 }
 
@@ -72,26 +61,8 @@ enum err connector_write(struct ctx *cx, struct connector *c)
 	int64_t rows;
 
 	c->updated_at = ctx_next_update(cx, c->updated_at);
-	const struct sql_connector_update_in in = {
-		.connector_id = c->id,
-		.display_name = c->display_name,
-		.auth = c->auth,
-		.status = c->status,
-		.credential_id = c->credential,
-		.owns_credential = c->owns_credential,
-		.account_id = c->account_id,
-		.account_label = c->account_label,
-		.scopes = c->scopes,
-		.limited = c->limited,
-		.sync_frequency = c->sync_frequency,
-		.last_sync_at = c->last_sync_at,
-		.next_sync_at = c->next_sync_at,
-		.next_check_at = c->next_check_at,
-		.error_code = c->error_code,
-		.error_message = c->error_message,
-		.error_at = c->error_at,
-		.updated_at = c->updated_at,
-	};
+	const struct sql_connector_update_in in = { CHANGING_MEMBERS(c) };
+
 	TRY(sql_connector_update(cx->db, &in, &rows));
 	return rows == 1 ? OK : ERR_INTERNAL;
 }
@@ -166,15 +137,21 @@ static enum err write_credential(struct ctx *cx, struct credential *c)
 	return vault_update_row(cx->db, c);
 }
 
-static enum err note_credential(struct ctx *cx, const struct id *id,
-				const struct verify_outcome *outcome, struct str account_id,
-				struct str account_label)
+/* ERR_END: it has changed since. */
+static enum err lock_tried(struct ctx *cx, const struct id *id, struct opt_int version, struct credential *ret_locked)
+{
+	TRY(connection_lock_credential(cx, id, ret_locked));
+	return version.set && version.v != ret_locked->version ? ERR_END : OK;
+}
+
+static enum err note_credential(struct ctx *cx, const struct id *id, struct opt_int version,
+				const struct verify_outcome *outcome, struct str account_id, struct str account_label)
 {
 	const bool good = outcome->code == VERIFY_OK;
 	struct credential c;
 	struct str account;
 
-	TRY(connection_lock_credential(cx, id, &c));
+	TRY(lock_tried(cx, id, version, &c));
 	TRY(account_json(cx, account_id, account_label, &account));
 	if (!str_absent(account))
 		c.verify.account = account;
@@ -190,18 +167,21 @@ static enum err note_credential(struct ctx *cx, const struct id *id,
 	return write_credential(cx, &c);
 }
 
-enum err connector_note_outcome(struct ctx *cx, const struct id *credential,
+enum err connector_note_outcome(struct ctx *cx, const struct id *credential, struct opt_int version,
 				const struct verify_outcome *outcome)
 {
 	const bool good = outcome->code == VERIFY_OK;
 	const struct str account_id = str_utf8_cut(outcome->account_id, ACCOUNT_CHARS);
 	const struct str account_label = str_utf8_cut(outcome->account_label, ACCOUNT_CHARS);
 	int64_t check_at;
+	enum err e;
 
 	if (outcome->code == VERIFY_UNSUPPORTED)
 		return OK;
 	TRY(next_check(cx, good ? CONNECTOR_CHECK_MS : CONNECTOR_CHECK_BAD_MS, &check_at));
-	TRY(note_credential(cx, credential, outcome, account_id, account_label));
+	e = note_credential(cx, credential, version, outcome, account_id, account_label);
+	if (e != OK)
+		return e == ERR_END ? OK : e;
 	if (good) {
 		const struct sql_connector_note_good_in in = { *credential, account_id,
 							       account_label, check_at };

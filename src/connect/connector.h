@@ -89,9 +89,10 @@ enum { CONNECTOR_CHECK_MS = 24 * 3600 * 1000, CONNECTOR_CHECK_BAD_MS = 3600 * 10
  * are in error, and connectors show code and words. TIMEOUT, RATE_LIMITED, HOST_UNREACHABLE and BAD_RESPONSE say more
  * about the moment than about the connection: what was active stays active, and only shows them. UNSUPPORTED says
  * nothing: nothing is written. A connector that is disabled stays so, whatever happens, and one that needs_reconnect
- * leaves that state only by a good outcome.
+ * leaves that state only by a good outcome. When `version` is set and the credential has another one by now, nothing is
+ * written either: what was tried isn't what is stored.
  */
-enum err connector_note_outcome(struct ctx *cx, const struct id *credential,
+enum err connector_note_outcome(struct ctx *cx, const struct id *credential, struct opt_int version,
 				const struct verify_outcome *outcome) MUST_CHECK;
 /* A refresh ended for good: credential and connectors say needs_reconnect and why. Within a transaction. */
 enum err connector_note_dead(struct ctx *cx, const struct id *credential, struct str code,

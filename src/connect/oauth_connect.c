@@ -167,7 +167,7 @@ static enum err store(struct ctx *cx, void *arg)
 	fill(cx, c, &connector);
 	TRY(new ? connector_insert(cx, &connector) : connector_write(cx, &connector));
 	TRY(release(cx, before, owned, &connector));
-	TRY(connector_note_outcome(cx, &connector.credential.v, &c->outcome));
+	TRY(connector_note_outcome(cx, &connector.credential.v, (struct opt_int){ 0 }, &c->outcome));
 	cx->audit.service = c->type->id;
 	ctx_audit_target(cx, ID_CONNECTOR, &connector.id);
 	note(cx, c, new);

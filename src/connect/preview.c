@@ -3,9 +3,9 @@
 #include "base/json_read.h"
 #include "base/json_write.h"
 #include "connect/call.h"
-#include "connect/catalog.h"
+#include "connect/connected.h"
 #include "connect/connection_values.h"
-#include "connect/connector.h"
+#include "connect/preview.h"
 #include "connect/sample.h"
 #include "connect/template.h"
 #include "connect/values.h"
@@ -13,33 +13,19 @@
 #include "core/operations.h"
 #include "fcgi/reply.h"
 
-struct preview {
-	struct connector connector;
-	const struct connector_type *type;
-	const struct auth_way *way;
-};
-
-static enum err find(struct ctx *cx, const struct id *id, struct preview *p)
+static enum err find(struct ctx *cx, const struct id *id, struct connected *p)
 {
-	struct connector *c = &p->connector;
-
 	ctx_audit_target(cx, ID_CONNECTOR, id);
-	TRY(connector_read(cx, id, c));
-	cx->audit.service = arena_copy(cx->arena, c->type);
-	p->type = catalog_find(cx->catalog, c->type);
-	p->way = p->type ? connector_way(p->type, c->auth) : NULL;
+	TRY(connected_find(cx, id, p));
+	cx->audit.service = arena_copy(cx->arena, p->connector.type);
 	if (!p->way || !p->type->has_preview)
 		return ERR_NO_PREVIEW;
-	if (str_eq(c->status, STR("needs_reconnect")))
-		return ERR_NEEDS_RECONNECT;
-	if (str_eq(c->status, STR("disabled")))
-		return ctx_fail(cx, ERR_NOT_CONNECTED, "This connector is disabled.");
-	return OK;
+	return connected_usable(cx, p);
 }
 
 /* --- the request and its answer ---------------------------------------------- */
 
-static enum err make(struct ctx *cx, const struct preview *p, const struct values *values,
+static enum err make(struct ctx *cx, const struct connected *p, const struct values *values,
 		     struct call *call)
 {
 	struct str missing = STR_NONE;
@@ -66,7 +52,7 @@ static enum err check_status(struct ctx *cx, int status)
 	return ERR_UPSTREAM;
 }
 
-static enum err read_rows(struct ctx *cx, const struct preview *p, struct str body,
+static enum err read_rows(struct ctx *cx, const struct connected *p, struct str body,
 			  const json_t **ret_rows)
 {
 	const char *words = "The provider's answer isn't one that can be understood.";
@@ -80,8 +66,8 @@ static enum err read_rows(struct ctx *cx, const struct preview *p, struct str bo
 	return *ret_rows ? OK : ctx_fail(cx, ERR_UPSTREAM, words);
 }
 
-static enum err read_sample(struct ctx *cx, const struct preview *p, struct buf *rows,
-			    bool *ret_truncated)
+enum err preview_read(struct ctx *cx, const struct connected *p, struct buf *rows,
+		      bool *ret_truncated)
 {
 	VALUES_AUTO struct values values;
 	CALL_AUTO struct call call;
@@ -89,11 +75,12 @@ static enum err read_sample(struct ctx *cx, const struct preview *p, struct buf 
 	struct str secret[CONNECTION_SECRETS_MAX];
 	struct http_answer answer;
 	const json_t *found = NULL;
+	struct opt_int version;
 
 	values_init(&values);
 	call_init(&call);
 	buf_init(&body, CALL_ANSWER_MAX);
-	TRY(connection_values(cx, p->type, p->way, p->connector.credential, &values));
+	TRY(connection_values(cx, p->type, p->way, p->connector.credential, &values, &version));
 	TRY(make(cx, p, &values, &call));
 	TRY(call_send(cx, &call, &body, &answer));
 	TRY(check_status(cx, answer.status));
@@ -113,13 +100,13 @@ enum err connector_preview(struct ctx *cx, const struct connector_preview_in *in
 			   struct reply *reply)
 {
 	BUF_AUTO struct buf rows = { 0 };
-	struct preview p = { 0 };
+	struct connected p;
 	struct json_writer w;
 	bool truncated;
 
 	buf_init(&rows, SAMPLE_BYTES + 64);
 	TRY(find(cx, &in->connector_id, &p));
-	TRY(read_sample(cx, &p, &rows, &truncated));
+	TRY(preview_read(cx, &p, &rows, &truncated));
 	TRY(audit_transact(cx, AUDIT_CONNECTOR_PREVIEW, note, NULL));
 	jw_start(&w, &reply->body);
 	jw_object(&w);

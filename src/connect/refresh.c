@@ -44,6 +44,11 @@ enum err renewal_look(struct ctx *cx, struct renewal *r)
 	return OK;
 }
 
+bool renewal_knows_client(const struct sql_token_refresh_get_row *row)
+{
+	return !row->intent_version.set || row->intent_version.v > 0;
+}
+
 bool renewal_is_claimed(const struct renewal *r)
 {
 	return r->has_row && r->row.intent_id.set && r->row.intent_until.set && r->row.intent_until.v > r->at;
@@ -70,6 +75,7 @@ static enum err write_intent(struct ctx *cx, const struct renewal *r)
 {
 	const struct sql_token_intent_update_in update = {
 		.credential_id = r->source.credential,
+		.client_credential_id = r->client,
 		.intent_id = r->intent,
 		.intent_version = r->source.version,
 		.uncertain = r->uncertain,

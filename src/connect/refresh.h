@@ -57,6 +57,7 @@ struct renewal {
 	bool uncertain;
 	int64_t claimed_us; /* monotonic */
 	enum renewal_state state;
+	int64_t stored_version; /* when it is DONE: that of the new tokens */
 	struct buf body; /* of the answer */
 	struct token_answer answer;
 	struct token_failure failure;
@@ -71,6 +72,8 @@ bool connector_has_way(const struct connector_type *type, enum auth_mode mode, s
 
 /* Reads the row, and the database's clock. */
 enum err renewal_look(struct ctx *cx, struct renewal *renewal) MUST_CHECK;
+/* A consent or an exchange has been there. Else the tokens are what a person brought along, from whichever client. */
+bool renewal_knows_client(const struct sql_token_refresh_get_row *row);
 /* Somebody's exchange is under way. */
 bool renewal_is_claimed(const struct renewal *renewal);
 

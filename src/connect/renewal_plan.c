@@ -1,58 +1,9 @@
 /* How a credential would be renewed: by which grant, where, and as which client. Nothing is written or sent. */
 #include "base/json_read.h"
 #include "connect/catalog.h"
+#include "connect/own_type.h"
 #include "connect/refresh.h"
 #include "connect/token.h"
-
-/* --- a provider that isn't in the catalogue ------------------------------------- */
-
-/* The host, and its port, of a URL: the only place that the credential may be sent to. */
-static struct str host_of(struct str url)
-{
-	const struct str origin = str_slice(url, 0, call_origin(url));
-	const size_t start = str_find(origin, ':') + sizeof("://") - 1;
-
-	return origin.n > start ? str_slice(origin, start, origin.n) : STR_NONE;
-}
-
-/* RFC 6749, section 2.3.1: every server takes Basic; one that doesn't is told apart by extra.client_auth. */
-static enum client_auth own_client_auth(const struct values *values)
-{
-	return str_eq(values_get(values, STR("client_auth")), STR("post")) ? CLIENT_POST : CLIENT_BASIC;
-}
-
-/* What a credential says of its provider by itself, as a type of its own. ERR_NO_TOKEN_HERE when it says nothing. */
-static enum err describe(struct ctx *cx, const struct values *values, const char *url_name,
-			 const struct connector_type **ret_type)
-{
-	struct connector_type *type = ARENA_NEW(cx->arena, struct connector_type);
-	struct str *host = ARENA_NEW(cx->arena, struct str);
-	struct str url = values_get(values, str_of(url_name));
-
-	if (!type || !host)
-		return ERR_NO_MEMORY;
-	if (url.n == 0)
-		return ERR_NO_TOKEN_HERE;
-	url = arena_copy(cx->arena, url);
-	*host = host_of(url);
-	if (str_absent(url))
-		return ERR_NO_MEMORY;
-	if (str_absent(*host))
-		return ERR_NO_TOKEN_HERE;
-	type->id = STR("");
-	type->name = *host;
-	type->hosts = (struct texts){ host, 1 };
-	type->oauth2 = (struct oauth2_spec){ .token_url = url,
-					     .scope_separator = STR(" "),
-					     .client_auth = own_client_auth(values) };
-	type->client_credentials =
-		(struct client_credentials_spec){ .token_url = url, .client_auth = type->oauth2.client_auth };
-	type->service_account = (struct service_account_spec){
-		.token_url = url, .issuer = STR("{client_email}"), .subject = STR("{subject_email}"), .google = true
-	};
-	*ret_type = type;
-	return OK;
-}
 
 /* --- the grant ------------------------------------------------------------------- */
 
@@ -110,7 +61,7 @@ static enum err choose_described(struct ctx *cx, struct renewal *r)
 
 	if (!account && !str_eq(r->source.type, STR("oauth2")))
 		return ERR_NO_TOKEN_HERE;
-	TRY(describe(cx, &r->values, account ? "token_uri" : "token_url", &r->type));
+	TRY(own_type(cx, &r->values, account ? STR("token_uri") : STR("token_url"), &r->type));
 	r->exchanged = false;
 	if (account) {
 		r->grant = GRANT_JWT_BEARER;
@@ -153,8 +104,8 @@ static enum err find_client(struct ctx *cx, struct renewal *r)
 	r->client = r->has_row ? r->row.client_credential_id : (struct opt_id){ 0 };
 	if (r->grant == GRANT_JWT_BEARER || (has(&r->values, "client_id") && !r->client.set))
 		return OK;
-	/* A row is there since the consent. Tokens that a person brought along belong to whichever client there is. */
-	if (r->has_row)
+	/* Tokens that a person brought along belong to whichever client there is. */
+	if (r->has_row && renewal_knows_client(&r->row))
 		return oauth_client_again(cx, r->type, r->client, &r->values);
 	return oauth_client(cx, r->type, r->client, &r->values, &r->client);
 }

@@ -114,10 +114,11 @@ static enum err write_tokens(struct ctx *cx, struct renewal *r, struct credentia
 
 	TRY(token_change(cx, now->in_extra, token_rules_of(&r->request), &r->answer, NULL, &change));
 	TRY(vault_put_refreshed(cx, c, now->data, change));
+	r->stored_version = c->version;
 	TRY(write_row(cx, r));
 	/* Somebody took it for dead while this answer was on its way. */
 	if (was_dead)
-		TRY(connector_note_outcome(cx, &c->id, &WORKS));
+		TRY(connector_note_outcome(cx, &c->id, (struct opt_int){ 0 }, &WORKS));
 	return audit(cx, r, OK);
 }
 
@@ -130,6 +131,7 @@ static enum err store_tokens(struct ctx *cx, void *arg)
 	r->state = RENEWAL_AGAIN;
 	TRY(lock(cx, r, &c, &now));
 	if (now.version != r->source.version && str_eq(now.access, r->answer.access_token)) {
+		r->stored_version = now.version;
 		r->state = RENEWAL_DONE; /* an earlier try was committed after all */
 		return OK;
 	}

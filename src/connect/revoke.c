@@ -29,7 +29,7 @@ static enum err find_values(struct ctx *cx, const struct revocation *v, struct v
 	const struct sql_token_refresh_get_in in = { .credential_id = v->source.credential };
 	struct sql_token_refresh_get_row row = { 0 };
 	enum err e = sql_token_refresh_get(cx->db, &in, &row);
-	bool has_row = e == OK;
+	bool knows_client = e == OK && renewal_knows_client(&row);
 
 	*ret_found = true;
 	if (e != OK && e != ERR_NOT_FOUND)
@@ -37,8 +37,8 @@ static enum err find_values(struct ctx *cx, const struct revocation *v, struct v
 	TRY(values_read(v->type, v->source.data, values));
 	if (values_get(values, STR("client_id")).n > 0 && !row.client_credential_id.set)
 		return OK;
-	e = has_row ? oauth_client_again(cx, v->type, row.client_credential_id, values)
-		    : oauth_client(cx, v->type, row.client_credential_id, values, &row.client_credential_id);
+	e = knows_client ? oauth_client_again(cx, v->type, row.client_credential_id, values)
+			 : oauth_client(cx, v->type, row.client_credential_id, values, &row.client_credential_id);
 	/* Some providers take the token alone. */
 	if (e == ERR_OAUTH_NO_CLIENT || e == ERR_NOT_FOUND)
 		problem_clear(&cx->problem);

@@ -1,12 +1,8 @@
 #include "connect/sample.h"
 
-#include <string.h>
-
 #include "base/json_read.h"
 #include "base/json_write.h"
-
-/* A short text is in too many others to mean a secret. */
-enum { SECRET_MIN = 6 };
+#include "connect/connection_values.h"
 
 struct sample {
 	struct json_writer w;
@@ -14,22 +10,11 @@ struct sample {
 	bool truncated;
 };
 
-static bool holds_secret(const struct sample *s, struct str text)
-{
-	for (size_t i = 0; i < s->secrets.n; i++) {
-		const struct str secret = s->secrets.v[i];
-
-		if (secret.n >= SECRET_MIN && memmem(text.p, text.n, secret.p, secret.n))
-			return true;
-	}
-	return false;
-}
-
 static struct str cut_text(struct sample *s, struct str text)
 {
 	size_t at = 0, step;
 
-	if (holds_secret(s, text))
+	if (connection_holds_secret(text, s->secrets))
 		return STR("****");
 	for (int n = 0; n < SAMPLE_TEXT && (step = str_utf8_step(text, at)) > 0; n++)
 		at += step;

@@ -10,8 +10,10 @@
 #include "fcgi/reply.h"
 #include "vault/data.h"
 
+static const struct tried NOTHING_STORED; /* the nil id */
+
 struct note {
-	const struct id *credential; /* NULL: nothing is stored */
+	const struct tried *tried;
 	const struct verify_outcome *outcome;
 };
 
@@ -19,7 +21,7 @@ static enum err write_note(struct ctx *cx, void *arg)
 {
 	const struct note *note = arg;
 
-	return note->credential ? connector_note_outcome(cx, note->credential, note->outcome) : OK;
+	return trial_note(cx, note->tried, note->outcome);
 }
 
 static enum err answer(struct reply *reply, const struct verify_outcome *outcome)
@@ -40,10 +42,10 @@ static enum err answer(struct reply *reply, const struct verify_outcome *outcome
 	return buf_error(&reply->body);
 }
 
-static enum err finish(struct ctx *cx, enum audit_action action, const struct id *credential,
+static enum err finish(struct ctx *cx, enum audit_action action, const struct tried *tried,
 		       const struct verify_outcome *outcome, struct reply *reply)
 {
-	struct note note = { credential, outcome };
+	struct note note = { tried, outcome };
 
 	ctx_audit_detail(cx, "outcome",
 			 outcome->code == VERIFY_OK ? STR("passed")
@@ -55,9 +57,10 @@ static enum err finish(struct ctx *cx, enum audit_action action, const struct id
 enum err credential_test(struct ctx *cx, const struct credential_test_in *in, struct reply *reply)
 {
 	struct verify_outcome outcome;
+	struct tried tried;
 
-	TRY(trial_of_credential(cx, &in->credential_id, &outcome));
-	return finish(cx, AUDIT_CREDENTIAL_TEST, &in->credential_id, &outcome, reply);
+	TRY(trial_of_credential(cx, &in->credential_id, &tried, &outcome));
+	return finish(cx, AUDIT_CREDENTIAL_TEST, &tried, &outcome, reply);
 }
 
 enum err credential_test_unsaved(struct ctx *cx, const struct credential_test_unsaved_in *in,
@@ -71,17 +74,16 @@ enum err credential_test_unsaved(struct ctx *cx, const struct credential_test_un
 	TRY(vault_check_members(cx, type, in->data));
 	TRY(vault_check_complete(cx, type, in->data));
 	TRY(trial_of_data(cx, in->type, in->service, in->data, &outcome));
-	return finish(cx, AUDIT_CREDENTIAL_TEST, NULL, &outcome, reply);
+	return finish(cx, AUDIT_CREDENTIAL_TEST, &NOTHING_STORED, &outcome, reply);
 }
 
 enum err connector_test(struct ctx *cx, const struct connector_test_in *in, struct reply *reply)
 {
 	struct verify_outcome outcome;
-	struct id credential = ID_NIL;
+	struct tried tried;
 
-	TRY(trial_of_connector(cx, &in->connector_id, &credential, &outcome));
-	return finish(cx, AUDIT_CONNECTOR_TEST, id_is_nil(&credential) ? NULL : &credential,
-		      &outcome, reply);
+	TRY(trial_of_connector(cx, &in->connector_id, &tried, &outcome));
+	return finish(cx, AUDIT_CONNECTOR_TEST, &tried, &outcome, reply);
 }
 
 enum err connector_test_unsaved(struct ctx *cx, const struct connector_test_unsaved_in *in,
@@ -100,5 +102,5 @@ enum err connector_test_unsaved(struct ctx *cx, const struct connector_test_unsa
 		return ERR_BAD_INPUT;
 	TRY(connection_read_config(cx, type, way, in->config, &data));
 	TRY(trial_of_way(cx, type, way, data, &outcome));
-	return finish(cx, AUDIT_CONNECTOR_TEST, NULL, &outcome, reply);
+	return finish(cx, AUDIT_CONNECTOR_TEST, &NOTHING_STORED, &outcome, reply);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "connect/catalog.h"
 #include "connect/refresh.h"
+#include "fcgi/request.h"
 #include "net/egress.h"
 
 enum {
@@ -16,17 +17,18 @@ enum {
 
 /* --- giving ------------------------------------------------------------------------- */
 
-static enum err give_text(struct str text, struct opt_int expires_at, struct token *ret_token)
+static enum err give_text(struct str text, struct opt_int expires_at, int64_t version, struct token *ret_token)
 {
 	TRY(secret_copy(text.p, text.n, &ret_token->text));
 	ret_token->token_type = STR("Bearer");
 	ret_token->expires_at = expires_at;
+	ret_token->version = version;
 	return OK;
 }
 
 static enum err give(const struct token_source *source, struct token *ret_token)
 {
-	return give_text(source->access, source->expires_at, ret_token);
+	return give_text(source->access, source->expires_at, source->version, ret_token);
 }
 
 /* --- refusing ----------------------------------------------------------------------- */
@@ -145,6 +147,7 @@ static enum err wait_for_others(const struct asking *a)
 	struct renewal *r = a->renewal;
 	int64_t ms = POLL_FIRST_MS;
 
+	request_is_slow(a->cx->request);
 	while (renewal_is_claimed(r)) {
 		if (clock_monotonic_us() > a->until_us)
 			return refuse(a->cx, STR("TIMEOUT"), STR("The provider takes too long to renew the token."), 1000);
@@ -217,7 +220,7 @@ static enum err step(struct asking *a, struct token *ret_token)
 	TRY(renewal_exchange(cx, r));
 	/* However short it lives: another exchange would bring no better one. */
 	if (r->state == RENEWAL_DONE)
-		return give_text(r->answer.access_token, r->answer.expires_at, ret_token);
+		return give_text(r->answer.access_token, r->answer.expires_at, r->stored_version, ret_token);
 	return r->state == RENEWAL_FAILED ? failed(a, ret_token) : ERR_END;
 }
 

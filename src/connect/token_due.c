@@ -119,36 +119,34 @@ static enum err put_off(struct ctx *cx, struct renewal *r)
 	return renewal_note_failure(cx, r);
 }
 
-static enum err renew_one(struct ctx *cx, const struct id *credential, bool *ret_renewed)
+struct turn {
+	struct id credential;
+	bool renewed;
+};
+
+static enum err take_turn(struct ctx *cx, void *arg)
 {
+	struct turn *turn = arg;
 	RENEWAL_AUTO struct renewal r;
 	enum err e;
 
 	renewal_init(&r);
-	e = token_source_open(cx, credential, &r.source);
+	e = token_source_open(cx, &turn->credential, &r.source);
 	if (e == OK)
 		e = renew(cx, &r);
 	else if (e == ERR_UNREADABLE)
 		e = put_off(cx, &r);
-	*ret_renewed = r.state == RENEWAL_DONE;
+	turn->renewed = r.state == RENEWAL_DONE;
 	return e == ERR_NOT_FOUND ? OK : e; /* deleted meanwhile */
 }
 
-/* As the system, in the tenant of the credential, and with memory of its own: what many answer isn't held at once. */
+/* With memory of its own: what many answer isn't held at once. */
 static enum err renew_row(struct ctx *cx, const struct sql_token_refresh_list_due_row *row, int *renewed)
 {
-	bool done = false;
-	enum err e = ERR_NO_MEMORY;
-	struct arena *outer = cx->arena;
+	struct turn turn = { .credential = row->credential_id };
+	enum err e = ctx_as_system(cx, &row->tenant_id, RENEWAL_MAX_BYTES, take_turn, &turn);
 
-	cx->arena = arena_new(RENEWAL_MAX_BYTES);
-	if (cx->arena) {
-		ctx_be_system(cx, &row->tenant_id);
-		e = renew_one(cx, &row->credential_id, &done);
-	}
-	arena_free(cx->arena);
-	cx->arena = outer;
-	*renewed += done;
+	*renewed += turn.renewed;
 	if (e != OK && !err_is_outage(e))
 		log_write(LOG_WARN, "a token can't be renewed", LOG_FIELDS(log_err(e)));
 	/* One that can't be handled keeps nobody else from being renewed. */
@@ -158,8 +156,6 @@ static enum err renew_row(struct ctx *cx, const struct sql_token_refresh_list_du
 enum err token_refresh_due(struct ctx *cx, int limit, int *ret_renewed)
 {
 	const struct sql_token_refresh_list_due_in in = { .limit = limit };
-	const struct principal who = cx->who;
-	const struct audit_note note = cx->audit;
 	const int64_t until_us = clock_monotonic_us() + RUN_MS * 1000LL;
 	struct sql_token_refresh_list_due_row row;
 	enum err e;
@@ -172,9 +168,5 @@ enum err token_refresh_due(struct ctx *cx, int limit, int *ret_renewed)
 		if (clock_monotonic_us() > until_us || (e = renew_row(cx, &row, ret_renewed)) != OK)
 			break;
 	}
-	cx->who = who;
-	cx->audit = note;
-	problem_clear(&cx->problem); /* its words went with a renewal's memory */
-	ctx_enter(cx);
 	return e == ERR_END ? OK : e;
 }

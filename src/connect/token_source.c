@@ -168,59 +168,71 @@ static void put_tokens(struct json_writer *w, const struct token_answer *answer)
 	jw_put_text(w, "expires_at", answer->expires_at.set ? time_format(answer->expires_at.v, time) : STR_NONE);
 }
 
-static enum err read_change(struct ctx *cx, const struct buf *text, json_t **ret_change)
+/* A change as it is written: the data's own members, then those of `extra`. */
+struct change {
+	struct buf text;
+	struct json_writer w;
+};
+
+static void change_done(struct change *change) { buf_done(&change->text); }
+
+static void change_begin(struct change *change)
 {
-	TRY(buf_error(text));
-	return json_read(cx->arena, buf_str(text), ret_change, NULL);
+	*change = (struct change){ .text = { 0 } };
+	buf_init(&change->text, CHANGE_MAX);
+	jw_start(&change->w, &change->text);
+	jw_object(&change->w);
+}
+
+static void change_extra(struct change *change)
+{
+	jw_key(&change->w, VAULT_EXTRA);
+	jw_object(&change->w);
+}
+
+static enum err change_end(struct change *change, struct ctx *cx, json_t **ret_change)
+{
+	jw_object_end(&change->w);
+	jw_object_end(&change->w);
+	TRY(buf_error(&change->text));
+	return json_read(cx->arena, buf_str(&change->text), ret_change, NULL);
 }
 
 enum err token_change(struct ctx *cx, bool in_extra, const struct token_rules *rules, const struct token_answer *answer,
 		      const struct values *kept, json_t **ret_change)
 {
-	BUF_AUTO struct buf text = { 0 };
-	struct json_writer w;
+	CLEANUP(change_done) struct change change;
 
-	buf_init(&text, CHANGE_MAX);
-	jw_start(&w, &text);
-	jw_object(&w);
+	change_begin(&change);
 	if (!in_extra)
-		put_tokens(&w, answer);
+		put_tokens(&change.w, answer);
 	if (!in_extra && !str_absent(answer->scopes))
-		jw_put_text(&w, "scopes", answer->scopes);
-	jw_key(&w, VAULT_EXTRA);
-	jw_object(&w);
+		jw_put_text(&change.w, "scopes", answer->scopes);
+	change_extra(&change);
 	if (in_extra)
-		put_tokens(&w, answer);
+		put_tokens(&change.w, answer);
 	else
-		jw_put_null(&w, UNTRIED);
-	put_kept(&w, cx, rules, answer->body, kept);
-	jw_object_end(&w);
-	jw_object_end(&w);
-	return read_change(cx, &text, ret_change);
+		jw_put_null(&change.w, UNTRIED);
+	put_kept(&change.w, cx, rules, answer->body, kept);
+	return change_end(&change, cx, ret_change);
 }
 
 enum err token_change_untried(struct ctx *cx, struct str refresh, struct str instead_of, json_t **ret_change)
 {
-	BUF_AUTO struct buf text = { 0 };
-	struct json_writer w;
+	CLEANUP(change_done) struct change change;
 
-	buf_init(&text, CHANGE_MAX);
-	jw_start(&w, &text);
-	jw_object(&w);
-	jw_key(&w, VAULT_EXTRA);
-	jw_object(&w);
-	jw_key(&w, UNTRIED);
+	change_begin(&change);
+	change_extra(&change);
+	jw_key(&change.w, UNTRIED);
 	if (str_absent(refresh)) {
-		jw_add_null(&w);
+		jw_add_null(&change.w);
 	} else {
-		jw_object(&w);
-		jw_put_text(&w, "token", refresh);
-		jw_put_text(&w, "instead_of", instead_of);
-		jw_object_end(&w);
+		jw_object(&change.w);
+		jw_put_text(&change.w, "token", refresh);
+		jw_put_text(&change.w, "instead_of", instead_of);
+		jw_object_end(&change.w);
 	}
-	jw_object_end(&w);
-	jw_object_end(&w);
-	return read_change(cx, &text, ret_change);
+	return change_end(&change, cx, ret_change);
 }
 
 static void put_no_tokens(struct json_writer *w)
@@ -232,23 +244,17 @@ static void put_no_tokens(struct json_writer *w)
 
 enum err token_change_revoked(struct ctx *cx, bool in_extra, json_t **ret_change)
 {
-	BUF_AUTO struct buf text = { 0 };
-	struct json_writer w;
+	CLEANUP(change_done) struct change change;
 
-	buf_init(&text, CHANGE_MAX);
-	jw_start(&w, &text);
-	jw_object(&w);
+	change_begin(&change);
 	if (!in_extra)
-		put_no_tokens(&w);
-	jw_key(&w, VAULT_EXTRA);
-	jw_object(&w);
+		put_no_tokens(&change.w);
+	change_extra(&change);
 	if (in_extra)
-		put_no_tokens(&w);
+		put_no_tokens(&change.w);
 	else
-		jw_put_null(&w, UNTRIED);
-	jw_object_end(&w);
-	jw_object_end(&w);
-	return read_change(cx, &text, ret_change);
+		jw_put_null(&change.w, UNTRIED);
+	return change_end(&change, cx, ret_change);
 }
 
 /* --- when it is due --------------------------------------------------------------- */

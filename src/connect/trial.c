@@ -2,81 +2,40 @@
 
 #include "base/json_read.h"
 #include "connect/catalog.h"
+#include "connect/credential_way.h"
+#include "connect/own_type.h"
 #include "connect/token.h"
 #include "vault/seal.h"
 
-/* --- which type ---------------------------------------------------------------------- */
+/* --- what is tried ------------------------------------------------------------------------ */
 
-/* Credentials that say enough by themselves are tried as a connection of that type. */
-static const struct connector_type *type_by_credential(struct ctx *cx, struct str credential_type,
-						       const json_t *data)
+/* What is tried. Texts are the arena's. */
+struct subject {
+	const struct id *credential; /* NULL: it isn't stored */
+	int64_t version;
+	struct str credential_type, service;
+	const json_t *data;
+	const struct connector_type *type; /* NULL: the service's, or the credential's own */
+	const struct auth_way *way;        /* NULL: the one that fits */
+};
+
+/* The newest version, which the arena disposes of. */
+static enum err open_stored(struct ctx *cx, const struct id *credential, struct subject *s)
 {
-	static const struct {
-		struct str credential_type, engine, type;
-	} TYPES[] = {
-		{ STR("database"), STR("postgresql"), STR("postgres") },
-		{ STR("database"), STR("mysql"), STR("mariadb") },
-		{ STR("database"), STR("mariadb"), STR("mariadb") },
-		{ STR("smtp"), STR_NONE, STR("smtp") },
-		{ STR("aws"), STR_NONE, STR("aws_s3") },
-		{ STR("service_account"), STR_NONE, STR("google_service_account") },
-	};
-	struct str engine = json_member_text(data, "engine");
+	struct vault_opened opened = { .plain = SECRET_EMPTY };
+	json_t *data = NULL;
+	enum err e = vault_open_newest(cx, credential, &opened);
 
-	for (size_t i = 0; i < ARRAY_SIZE(TYPES); i++)
-		if (str_eq(credential_type, TYPES[i].credential_type) &&
-		    (str_absent(TYPES[i].engine) || str_eq(engine, TYPES[i].engine)))
-			return catalog_find(cx->catalog, TYPES[i].type);
-	return NULL;
-}
-
-static const struct connector_type *type_of(struct ctx *cx, struct str service,
-					    struct str credential_type, const json_t *data)
-{
-	const struct connector_type *type = NULL;
-
-	if (!cx->catalog)
-		return NULL;
-	if (service.n > 0)
-		type = catalog_find(cx->catalog, service);
-	return type ? type : type_by_credential(cx, credential_type, data);
-}
-
-/* --- which way ------------------------------------------------------------------------ */
-
-static bool has(const struct values *values, struct str name)
-{
-	return values_get(values, name).n > 0;
-}
-
-static bool fits(const struct connector_type *type, const struct auth_way *way,
-		 const struct values *values)
-{
-	for (size_t i = 0; i < type->fields; i++)
-		if (type->field[i].required && connector_asks(way, &type->field[i]) &&
-		    !has(values, type->field[i].name))
-			return false;
-	/* Without a person's token, a client acts for itself. */
-	return way->mode != AUTH_OAUTH2 || has(values, STR("access_token")) ||
-	       has(values, STR("refresh_token"));
-}
-
-/* The first that the values are enough for; else the first that keeps such a credential. */
-static const struct auth_way *way_of(const struct connector_type *type, struct str credential_type,
-				     const struct values *values)
-{
-	const struct auth_way *first = NULL;
-
-	for (size_t i = 0; i < type->ways; i++) {
-		const struct auth_way *way = &type->way[i];
-
-		if (!str_eq(way->credential, credential_type) || way->mode == AUTH_NONE)
-			continue;
-		if (fits(type, way, values))
-			return way;
-		first = first ? first : way;
-	}
-	return first;
+	if (e == OK)
+		e = json_read(cx->arena, secret_str(&opened.plain), &data, NULL);
+	secret_done(&opened.plain);
+	TRY(e);
+	s->credential = credential;
+	s->version = opened.version;
+	s->credential_type = arena_copy(cx->arena, opened.type);
+	s->service = str_absent(opened.service) ? STR_NONE : arena_copy(cx->arena, opened.service);
+	s->data = data;
+	return str_absent(s->credential_type) ? ERR_NO_MEMORY : OK;
 }
 
 /* --- a token for it --------------------------------------------------------------------- */
@@ -119,30 +78,71 @@ static enum err no_token(struct ctx *cx, enum err e, struct verify_outcome *ret_
 	return e;
 }
 
-static enum err take_token(struct ctx *cx, const struct id *credential, struct values *values,
+/* The token is of that version, so what goes with it has to be, too. */
+static enum err follow(struct ctx *cx, struct subject *s, int64_t version, struct values *values)
+{
+	if (version == s->version)
+		return OK;
+	TRY(open_stored(cx, s->credential, s));
+	s->version = version;
+	values_done(values);
+	values_init(values);
+	return values_read(s->type, s->data, values);
+}
+
+static enum err take_token(struct ctx *cx, struct subject *s, struct values *values,
 			   struct verify_outcome *ret_outcome)
 {
 	struct token token = { .text = SECRET_EMPTY };
-	enum err e = token_give(cx, credential, &token);
+	enum err e = token_give(cx, s->credential, &token);
 
 	if (e == OK)
-		e = values_set(values, STR("access_token"), secret_str(&token.text));
+		e = follow(cx, s, token.version, values);
 	else
 		e = no_token(cx, e, ret_outcome);
+	if (e == OK && ret_outcome->code == VERIFY_OK)
+		e = values_set(values, STR("access_token"), secret_str(&token.text));
 	secret_done(&token.text);
 	return e;
 }
 
-/* --- trying ------------------------------------------------------------------------------- */
+/* --- a provider that isn't in the catalogue ----------------------------------------------- */
 
-/* What is tried. Texts are the arena's. */
-struct subject {
-	const struct id *credential; /* NULL: it isn't stored */
-	struct str credential_type, service;
-	const json_t *data;
-	const struct connector_type *type; /* NULL: the service's, or the credential's own */
-	const struct auth_way *way;        /* NULL: the one that fits */
-};
+/* Words for the outcome; the type stays unknown. */
+static enum err cannot(struct ctx *cx, const char *why, struct verify_outcome *ret_outcome)
+{
+	ret_outcome->message = arena_printf(
+		cx->arena, "Without a service it is tried by getting a token as a client of its own: %s.", why);
+	return str_absent(ret_outcome->message) ? ERR_NO_MEMORY : OK;
+}
+
+/*
+ * An OAuth client that says where its tokens come from. A person's refresh token isn't used up for a trial, and the
+ * client that it was given to may get no tokens of its own.
+ */
+static enum err find_own_type(struct ctx *cx, struct subject *s, struct verify_outcome *ret_outcome)
+{
+	static const char *const NEEDED[] = { "token_url", "client_id", "client_secret" };
+	VALUES_AUTO struct values values;
+	enum err e;
+
+	values_init(&values);
+	if (json_member_text(s->data, "refresh_token").n > 0)
+		return cannot(cx, "a person's tokens can't be tried so", ret_outcome);
+	for (size_t i = 0; i < ARRAY_SIZE(NEEDED); i++) {
+		struct str words;
+
+		if (json_member_text(s->data, NEEDED[i]).n > 0)
+			continue;
+		words = arena_printf(cx->arena, "%s is missing", NEEDED[i]);
+		return str_absent(words) ? ERR_NO_MEMORY : cannot(cx, words.p, ret_outcome);
+	}
+	TRY(values_read(NULL, s->data, &values));
+	e = own_type(cx, &values, STR("token_url"), &s->type);
+	return e == ERR_NO_TOKEN_HERE ? cannot(cx, "token_url isn't a URL", ret_outcome) : e;
+}
+
+/* --- trying ------------------------------------------------------------------------------- */
 
 static enum err try_subject(struct ctx *cx, struct subject *s, struct verify_outcome *ret_outcome)
 {
@@ -151,40 +151,33 @@ static enum err try_subject(struct ctx *cx, struct subject *s, struct verify_out
 	values_init(&values);
 	*ret_outcome = (struct verify_outcome){ .code = VERIFY_OK };
 	if (!s->type)
-		s->type = type_of(cx, s->service, s->credential_type, s->data);
+		s->type = credential_own_type(cx, s->service, s->credential_type, s->data);
+	if (!s->type && str_eq(s->credential_type, STR("oauth2")))
+		TRY(find_own_type(cx, s, ret_outcome));
 	if (!s->type) {
 		ret_outcome->code = VERIFY_UNSUPPORTED;
 		return OK;
 	}
 	TRY(values_read(s->type, s->data, &values));
 	if (!s->way)
-		s->way = way_of(s->type, s->credential_type, &values);
+		s->way = credential_way(s->type, s->credential_type, &values);
 	if (s->way && s->credential && needs_token(s->type, s->way))
-		TRY(take_token(cx, s->credential, &values, ret_outcome));
+		TRY(take_token(cx, s, &values, ret_outcome));
 	if (ret_outcome->code != VERIFY_OK)
 		return OK;
 	return verify_connection(cx, s->type, s->way, &values, ret_outcome);
 }
 
-/* The newest version, which the arena disposes of. */
-static enum err open_stored(struct ctx *cx, const struct id *credential, struct subject *s)
+static enum err try_stored(struct ctx *cx, struct subject *s, struct tried *ret_tried,
+			   struct verify_outcome *ret_outcome)
 {
-	struct vault_opened opened = { .plain = SECRET_EMPTY };
-	json_t *data = NULL;
-	enum err e = vault_open_newest(cx, credential, &opened);
+	enum err e = try_subject(cx, s, ret_outcome);
 
-	if (e == OK)
-		e = json_read(cx->arena, secret_str(&opened.plain), &data, NULL);
-	secret_done(&opened.plain);
-	TRY(e);
-	s->credential = credential;
-	s->credential_type = arena_copy(cx->arena, opened.type);
-	s->service = str_absent(opened.service) ? STR_NONE : arena_copy(cx->arena, opened.service);
-	s->data = data;
-	return str_absent(s->credential_type) ? ERR_NO_MEMORY : OK;
+	*ret_tried = (struct tried){ *s->credential, s->version };
+	return e;
 }
 
-enum err trial_of_credential(struct ctx *cx, const struct id *credential,
+enum err trial_of_credential(struct ctx *cx, const struct id *credential, struct tried *ret_tried,
 			     struct verify_outcome *ret_outcome)
 {
 	struct subject s = { .type = NULL };
@@ -192,16 +185,17 @@ enum err trial_of_credential(struct ctx *cx, const struct id *credential,
 	ctx_audit_target(cx, ID_CREDENTIAL, credential);
 	TRY(open_stored(cx, credential, &s));
 	cx->audit.service = s.service;
-	return try_subject(cx, &s, ret_outcome);
+	return try_stored(cx, &s, ret_tried, ret_outcome);
 }
 
-enum err trial_of_connector(struct ctx *cx, const struct id *connector, struct id *ret_credential,
+enum err trial_of_connector(struct ctx *cx, const struct id *connector, struct tried *ret_tried,
 			    struct verify_outcome *ret_outcome)
 {
 	struct subject s = { .type = NULL };
 	struct connector c;
 	enum err e;
 
+	*ret_tried = (struct tried){ .credential = ID_NIL };
 	ctx_audit_target(cx, ID_CONNECTOR, connector);
 	TRY(connector_read(cx, connector, &c));
 	cx->audit.service = arena_copy(cx->arena, c.type);
@@ -214,13 +208,19 @@ enum err trial_of_connector(struct ctx *cx, const struct id *connector, struct i
 	if (!c.credential.set)
 		return ctx_fail(cx, ERR_NOT_CONNECTED,
 				"This connector has no credential: connect it.");
-	*ret_credential = c.credential.v;
-	e = open_stored(cx, ret_credential, &s);
+	e = open_stored(cx, &c.credential.v, &s);
 	if (e == ERR_NOT_FOUND)
 		return ctx_fail(cx, ERR_NOT_CONNECTED,
 				"Its credential is gone: connect it with another one.");
 	TRY(e);
-	return try_subject(cx, &s, ret_outcome);
+	return try_stored(cx, &s, ret_tried, ret_outcome);
+}
+
+enum err trial_note(struct ctx *cx, const struct tried *tried, const struct verify_outcome *outcome)
+{
+	if (id_is_nil(&tried->credential))
+		return OK;
+	return connector_note_outcome(cx, &tried->credential, (struct opt_int){ true, tried->version }, outcome);
 }
 
 enum err trial_of_data(struct ctx *cx, struct str credential_type, struct str service,

@@ -32,7 +32,8 @@ static enum err take(struct ctx *cx, const struct id *connector, bool *ret_taken
 }
 
 struct note {
-	struct id connector, credential;
+	struct id connector;
+	struct tried tried;
 	struct verify_outcome outcome;
 };
 
@@ -41,7 +42,7 @@ static enum err write_note(struct ctx *cx, void *arg)
 	const struct note *note = arg;
 
 	ctx_audit_target(cx, ID_CONNECTOR, &note->connector);
-	return connector_note_outcome(cx, &note->credential, &note->outcome);
+	return trial_note(cx, &note->tried, &note->outcome);
 }
 
 /* What is as it was yesterday isn't worth a row in the audit trail. */
@@ -54,7 +55,7 @@ static enum err try_one(struct ctx *cx, const struct id *connector)
 {
 	struct note note = { .connector = *connector };
 
-	TRY(trial_of_connector(cx, connector, &note.credential, &note.outcome));
+	TRY(trial_of_connector(cx, connector, &note.tried, &note.outcome));
 	if (note.outcome.code == VERIFY_UNSUPPORTED)
 		return OK;
 	ctx_audit_detail(cx, "outcome",
@@ -64,24 +65,26 @@ static enum err try_one(struct ctx *cx, const struct id *connector)
 	return audit_transact(cx, action_of(&note.outcome), write_note, &note);
 }
 
+struct turn {
+	struct id connector;
+	bool taken;
+};
+
+static enum err take_turn(struct ctx *cx, void *arg)
+{
+	struct turn *turn = arg;
+
+	TRY(take(cx, &turn->connector, &turn->taken));
+	return turn->taken ? try_one(cx, &turn->connector) : OK;
+}
+
 /* One that can't be tried keeps nobody else from being tried. */
 static enum err try_row(struct ctx *cx, const struct sql_connector_check_due_row *row, int *tried)
 {
-	bool taken = false;
-	enum err e = ERR_NO_MEMORY;
-	struct arena *outer = cx->arena;
+	struct turn turn = { .connector = row->connector_id };
+	enum err e = ctx_as_system(cx, &row->tenant_id, TRIAL_MAX_BYTES, take_turn, &turn);
 
-	cx->arena = arena_new(TRIAL_MAX_BYTES);
-	if (cx->arena) {
-		ctx_be_system(cx, &row->tenant_id);
-		e = take(cx, &row->connector_id, &taken);
-		if (e == OK && taken) {
-			e = try_one(cx, &row->connector_id);
-			++*tried;
-		}
-	}
-	arena_free(cx->arena);
-	cx->arena = outer;
+	*tried += turn.taken;
 	if (e != OK && !err_is_outage(e))
 		log_write(LOG_WARN, "a connector can't be tried", LOG_FIELDS(log_err(e)));
 	return err_is_outage(e) ? e : OK;
@@ -90,8 +93,6 @@ static enum err try_row(struct ctx *cx, const struct sql_connector_check_due_row
 enum err trial_due(struct ctx *cx, int limit, int *ret_tried)
 {
 	const struct sql_connector_check_due_in in = { .before = cx->now_ms, .limit = limit };
-	const struct principal who = cx->who;
-	const struct audit_note note = cx->audit;
 	const int64_t until_us = clock_monotonic_us() + RUN_MS * (int64_t)1000;
 	struct sql_connector_check_due_row row;
 	enum err e;
@@ -102,9 +103,5 @@ enum err trial_due(struct ctx *cx, int limit, int *ret_tried)
 		if (clock_monotonic_us() > until_us || (e = try_row(cx, &row, ret_tried)) != OK)
 			break;
 	}
-	cx->who = who;
-	cx->audit = note;
-	problem_clear(&cx->problem); /* its words went with a trial's memory */
-	ctx_enter(cx);
 	return e == ERR_END ? OK : e;
 }

@@ -60,6 +60,12 @@ struct request_spec {
 	bool form_as_json;  /* `form` is sent as a JSON object */
 	bool basic;         /* Authorization: Basic, of the two below */
 	struct str basic_user, basic_password;
+	/*
+	 * Not of a file: a stranger's request. Headers, query and form are no templates then; the URL is one still.
+	 * `body` is sent as it is.
+	 */
+	bool literal;
+	struct str body; /* absent: none */
 };
 
 /* One way to authenticate: what it asks the user for, where that is kept, how a request carries it. */

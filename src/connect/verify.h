@@ -14,6 +14,7 @@
 #include "connect/type.h"
 #include "connect/values.h"
 #include "core/ctx.h"
+#include "net/login.h"
 
 /* The codes of an outcome; "" for success. */
 enum verify_code {
@@ -57,6 +58,9 @@ enum err verify_answer_read(struct arena *arena, const struct verify_spec *spec,
 enum err verify_http(struct ctx *cx, const struct connector_type *type, const struct auth_way *way,
 		     const struct verify_spec *spec, const struct values *values,
 		     struct verify_outcome *ret_outcome) MUST_CHECK;
+/* The values as a login. ERR_END: they aren't one, and the outcome says why. */
+enum err verify_login_read(enum verify_kind kind, const struct values *values, struct login *ret_login,
+			   struct verify_outcome *ret_outcome) MUST_CHECK;
 enum err verify_login(struct ctx *cx, const struct verify_spec *spec, const struct values *values,
 		      struct verify_outcome *ret_outcome) MUST_CHECK;
 /* No request was made: ERR_BAD_INPUT and ERR_HOST_FORBIDDEN of call_make are outcomes, all else is returned. */

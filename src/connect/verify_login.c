@@ -66,9 +66,8 @@ static enum err refuse(struct verify_outcome *ret_outcome, enum verify_code code
 	return ERR_END;
 }
 
-/* ERR_END: the outcome is there already. */
-static enum err read_login(enum verify_kind kind, const struct values *values,
-			   struct login *ret_login, struct verify_outcome *ret_outcome)
+enum err verify_login_read(enum verify_kind kind, const struct values *values, struct login *ret_login,
+			   struct verify_outcome *ret_outcome)
 {
 	*ret_login = (struct login){
 		.host = values_get(values, STR("host")),
@@ -130,14 +129,14 @@ enum err verify_login(struct ctx *cx, const struct verify_spec *spec, const stru
 {
 	struct login login;
 	struct login_answer answer;
-	enum err e = read_login(spec->kind, values, &login, ret_outcome);
+	enum err e = verify_login_read(spec->kind, values, &login, ret_outcome);
 	int place;
 
 	if (e != OK)
 		return e == ERR_END ? OK : e;
 	if (!cx->egress)
 		return ERR_INTERNAL;
-	TRY(call_enter(cx, login.host, &place));
+	TRY(call_enter(cx, login.host, 0, &place));
 	e = LOGINS[spec->kind].function(&login, cx->egress, &answer);
 	calls_leave(cx->calls, place);
 	TRY(e);

@@ -32,6 +32,10 @@ enum err answer_nothing(struct reply *reply) MUST_CHECK;
  *		write_x(&page.w, &row);
  *	return answer_page_end(&page, cx, reply, e);
  */
+enum {
+	ANSWER_PAGE_BYTES = 4 << 20, /* of a list of large things: it ends early behind so much */
+	ANSWER_PAGE_MOST = 201       /* the largest limit, and the row that tells of more */
+};
 struct answer_page {
 	struct json_writer w;
 	int64_t room;

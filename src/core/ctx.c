@@ -42,13 +42,42 @@ void ctx_enter(struct ctx *cx)
 	db_enter(cx->db, &scope);
 }
 
-void ctx_be_system(struct ctx *cx, const struct id *tenant)
+static enum err run_as_system(struct ctx *cx, const struct id *tenant, enum err (*fn)(struct ctx *cx, void *arg),
+			      void *arg)
 {
+	const struct principal who = cx->who;
+	const struct audit_note note = cx->audit;
+	enum err e;
+
 	cx->who = (struct principal){ .who = WHO_SYSTEM, .tenant = *tenant, .live = true };
 	cx->now_ms = clock_now_ms();
 	cx->audit = (struct audit_note){ 0 };
 	problem_clear(&cx->problem);
 	ctx_enter(cx);
+	e = fn(cx, arg);
+	cx->who = who;
+	cx->audit = note;
+	ctx_enter(cx);
+	return e;
+}
+
+enum err ctx_as_system(struct ctx *cx, const struct id *tenant, size_t arena_bytes,
+		       enum err (*fn)(struct ctx *cx, void *arg), void *arg)
+{
+	struct arena *outer = cx->arena, *own;
+	enum err e;
+
+	if (arena_bytes == 0)
+		return run_as_system(cx, tenant, fn, arg);
+	own = arena_new(arena_bytes);
+	if (!own)
+		return ERR_NO_MEMORY;
+	cx->arena = own;
+	e = run_as_system(cx, tenant, fn, arg);
+	cx->arena = outer;
+	problem_clear(&cx->problem);
+	arena_free(own);
+	return e;
 }
 
 int64_t ctx_next_update(const struct ctx *cx, int64_t before)

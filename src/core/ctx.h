@@ -21,12 +21,15 @@ struct calls;
 struct catalog;
 struct db;
 struct egress_policy;
+struct expr;
 struct identity;
 struct keyring;
 struct metrics;
+struct rate_table;
 struct reply;
 struct request;
 struct tally;
+struct templates;
 
 enum audit_action {
 	AUDIT_NONE,
@@ -65,6 +68,9 @@ struct ctx {
 	struct identity *identity;  /* signing keys and issuers, made at the start of the process */
 	struct egress_policy *egress; /* what may be called outside; NULL where nothing is */
 	const struct catalog *catalog; /* the connector types; NULL where none are needed */
+	struct expr *expr; /* asks latch-expr; NULL in the vault pool */
+	struct rate_table *rates;      /* shared by a pool's workers; NULL outside of requests */
+	const struct templates *templates; /* workflows to begin with; NULL: none */
 	struct calls *calls; /* the caps of calls to the outside, shared by a pool's workers; NULL: none */
 	struct metrics *metrics;    /* shared; may be NULL */
 	struct tally *tally;        /* the worker's count of its jobs, shared; else NULL */
@@ -84,8 +90,13 @@ struct ctx {
 /* Binds the database scope to who asks. Call after `who` is known and each time that it changes. */
 void ctx_enter(struct ctx *cx);
 
-/* Becomes the system in that tenant, now, with nothing noted yet: for what goes from tenant to tenant. */
-void ctx_be_system(struct ctx *cx, const struct id *tenant);
+/*
+ * Runs fn(cx, arg) as the system in that tenant, now, with nothing noted yet: for what goes from tenant to tenant.
+ * Afterwards `cx` is again who it was, with what it had noted. Memory is its own where `arena_bytes` isn't 0: it is
+ * given back at the end, and the problem, whose words may be there, is cleared.
+ */
+enum err ctx_as_system(struct ctx *cx, const struct id *tenant, size_t arena_bytes,
+		       enum err (*fn)(struct ctx *cx, void *arg), void *arg) MUST_CHECK;
 /* When an object changes that changed `before`: now, but later even within one millisecond, so that its tag differs. */
 int64_t ctx_next_update(const struct ctx *cx, int64_t before);
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "core/shared.h"
 
@@ -17,13 +18,14 @@ struct metrics {
 	_Atomic int64_t time_us;
 };
 
-static const struct {
-	const char *series, *kind, *words;
-} SERIES[] = {
+static const struct metric_facts SERIES[] = {
 #define METRIC(name, series, kind, words) { series, kind, words },
 #include "core/metrics.def"
 #undef METRIC
 };
+
+const struct metric_facts *metric_facts(enum metric metric) { return &SERIES[metric]; }
+bool metric_is_counter(enum metric metric) { return strcmp(SERIES[metric].kind, "counter") == 0; }
 
 enum err metrics_new(struct metrics **ret_metrics)
 {
@@ -35,6 +37,11 @@ void metrics_add(struct metrics *metrics, enum metric metric, int64_t n)
 {
 	if (metrics)
 		atomic_fetch_add_explicit(&metrics->value[metric], n, memory_order_relaxed);
+}
+
+int64_t metrics_take(struct metrics *metrics, enum metric metric)
+{
+	return metrics ? atomic_exchange_explicit(&metrics->value[metric], 0, memory_order_relaxed) : 0;
 }
 
 void metrics_request(struct metrics *metrics, int status, int64_t micros)
@@ -51,9 +58,9 @@ void metrics_request(struct metrics *metrics, int status, int64_t micros)
 		atomic_fetch_add_explicit(&metrics->by_status[status / 100], 1, memory_order_relaxed);
 }
 
-static void write_head(struct buf *out, const char *series, const char *kind, const char *words)
+void metrics_write_head(struct buf *out, const struct metric_facts *facts)
 {
-	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", series, words, series, kind);
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", facts->series, facts->words, facts->series, facts->kind);
 }
 
 static void write_durations(const struct metrics *metrics, const char *pool, struct buf *out)
@@ -61,7 +68,7 @@ static void write_durations(const struct metrics *metrics, const char *pool, str
 	static const char SERIES_NAME[] = "latchwork_request_duration_seconds";
 	int64_t below = 0;
 
-	write_head(out, SERIES_NAME, "histogram", "How long requests took");
+	metrics_write_head(out, &(struct metric_facts){ SERIES_NAME, "histogram", "How long requests took" });
 	for (size_t i = 0; i < BOUNDS; i++) {
 		below += atomic_load(&metrics->by_time[i]);
 		buf_printf(out, "%s_bucket{pool=\"%s\",le=\"%g\"} %" PRId64 "\n", SERIES_NAME, pool,
@@ -76,11 +83,11 @@ static void write_durations(const struct metrics *metrics, const char *pool, str
 void metrics_write(const struct metrics *metrics, const char *pool, struct buf *out)
 {
 	for (size_t i = 0; i < METRIC_COUNT; i++) {
-		write_head(out, SERIES[i].series, SERIES[i].kind, SERIES[i].words);
+		metrics_write_head(out, &SERIES[i]);
 		buf_printf(out, "%s{pool=\"%s\"} %" PRId64 "\n", SERIES[i].series, pool,
 			   atomic_load(&metrics->value[i]));
 	}
-	write_head(out, "latchwork_requests_total", "counter", "Answered requests");
+	metrics_write_head(out, &(struct metric_facts){ "latchwork_requests_total", "counter", "Answered requests" });
 	for (int class = 2; class < 6; class++)
 		buf_printf(out, "latchwork_requests_total{pool=\"%s\",status=\"%dxx\"} %" PRId64 "\n", pool, class,
 			   atomic_load(&metrics->by_status[class]));

@@ -21,6 +21,7 @@ struct problem {
 	struct str detail;       /* absent: the error's own words */
 	const char *code;        /* NULL: the error's own code */
 	int64_t retry_after_s;   /* 0: none */
+	struct str allow;        /* with METHOD_NOT_ALLOWED: the methods that are; absent: the router says it */
 	size_t count;
 	struct problem_field field[PROBLEM_FIELDS_MAX]; /* the first ones; more are dropped */
 };

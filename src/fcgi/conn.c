@@ -20,6 +20,7 @@
 enum {
 	EARLY_BYTES = 64 << 10,
 	READ_BYTES = 64 << 10,
+	REQUEST_ID = 1, /* nginx has no other */
 	KEPT_BYTES = 16 << 10, /* of buffers, by a connection that waits for its next request */
 };
 
@@ -39,6 +40,7 @@ struct conn *conn_new(int fd, int patience_ms)
 	conn->touched_us = clock_monotonic_us();
 	records_init(&conn->records);
 	buf_init(&conn->early, EARLY_BYTES + READ_BYTES);
+	buf_init(&conn->taken, CONN_TAKEN_MAX);
 	/* When it can't be set, a peer that doesn't read holds us up for longer: no reason to refuse it. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	return conn;
@@ -51,6 +53,7 @@ void conn_free(struct conn *conn)
 	close(conn->fd);
 	records_done(&conn->records);
 	buf_done(&conn->early);
+	buf_done(&conn->taken);
 	free(conn);
 }
 
@@ -64,6 +67,34 @@ bool conn_has_bytes(const struct conn *conn)
 	char byte;
 
 	return recv(conn->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
+}
+
+static bool has_all(const struct conn *conn)
+{
+	return conn->records.phase == RECORDS_DONE ||
+	       (conn->records.phase == RECORDS_STDIN && conn->early.n >= EARLY_BYTES);
+}
+
+/* With no room left for them, the connection stays where it is. */
+static void note_taken(struct conn *conn, const void *bytes, size_t n)
+{
+	if (has_all(conn))
+		buf_clear(&conn->taken);
+	else
+		buf_add(&conn->taken, bytes, n);
+}
+
+bool conn_is_portable(const struct conn *conn)
+{
+	return conn_is_idle(conn) || (!conn->answered && !conn->failed && !has_all(conn) &&
+				      conn->taken.n > 0 && buf_error(&conn->taken) == OK);
+}
+
+enum err conn_resume(struct conn *conn, struct str taken)
+{
+	TRY(records_feed(&conn->records, (const uint8_t *)taken.p, taken.n, &conn->early));
+	note_taken(conn, taken.p, taken.n);
+	return has_all(conn) ? ERR_BAD_REQUEST : buf_error(&conn->taken);
 }
 
 /* One read. OK and *ret_n == 0: nothing there now. ERR_END: nginx is done. */
@@ -80,6 +111,8 @@ static enum err take(struct conn *conn, struct buf *body, size_t *ret_n)
 	if (n == 0)
 		return ERR_END;
 	enum err e = records_feed(&conn->records, scratch, (size_t)n, body);
+	if (body == &conn->early)
+		note_taken(conn, scratch, (size_t)n);
 	wipe(scratch, (size_t)n);
 	conn->touched_us = clock_monotonic_us();
 	*ret_n = (size_t)n;
@@ -90,6 +123,7 @@ static void next_request(struct conn *conn)
 {
 	records_reset(&conn->records);
 	buf_clear(&conn->early);
+	buf_done(&conn->taken);
 	if (conn->records.params.capacity > KEPT_BYTES)
 		buf_done(&conn->records.params);
 	if (conn->early.capacity > KEPT_BYTES)
@@ -106,10 +140,7 @@ enum conn_event conn_read(struct conn *conn)
 		return e == ERR_BAD_REQUEST ? CONN_UNSOUND : CONN_GONE;
 	if (conn->answered)
 		return conn_answered(conn);
-	if (conn->records.phase == RECORDS_DONE ||
-	    (conn->records.phase == RECORDS_STDIN && conn->early.n >= EARLY_BYTES))
-		return CONN_REQUEST;
-	return CONN_WAIT;
+	return has_all(conn) ? CONN_REQUEST : CONN_WAIT;
 }
 
 /* Waits for bytes; false when none come in time. */
@@ -167,6 +198,17 @@ enum conn_event conn_answered(struct conn *conn)
 	conn->answered = true;
 	buf_clear(&conn->early);
 	return CONN_WAIT;
+}
+
+void conn_send_off(struct conn *conn)
+{
+	uint8_t record[FCGI_HEADER];
+
+	conn->last = true;
+	conn->sent_off_us = clock_monotonic_us();
+	records_header(record, FCGI_STDERR, REQUEST_ID, 0);
+	/* When it can't be sent, conn_refuse_more comes next. */
+	(void)!send(conn->fd, record, sizeof(record), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void conn_refuse_more(struct conn *conn)

@@ -13,6 +13,7 @@ enum {
 	SPARE_FDS = 32,     /* for the database, files and the like */
 	SWEEP_US = 1000000,
 	FRESH_US = 1000000, /* how long a pool that stops waits for a connection's first request */
+	SEND_OFF_US = 500000, /* and for nginx to close one that it was asked to */
 };
 
 /* A descriptor that comes through the channel and finds no place is lost: some stay free. */
@@ -102,6 +103,13 @@ void connections_drop(struct connections *all, struct conn *conn)
 	conn_free(conn);
 }
 
+/* Whoever was asked to close and doesn't isn't nginx, or is in trouble. */
+static void insist(struct conn *conn)
+{
+	if (conn->sent_off_us != 0 && conn_is_idle(conn) && clock_monotonic_us() - conn->sent_off_us > SEND_OFF_US)
+		conn_refuse_more(conn);
+}
+
 void connections_make_room(struct connections *all)
 {
 	struct conn *oldest = NULL;
@@ -111,13 +119,15 @@ void connections_make_room(struct connections *all)
 	for (size_t i = 0; i < all->count; i++) {
 		struct conn *conn = all->v[i];
 
-		if (conn->last)
-			return; /* one is on its way out already */
+		if (conn->last) { /* one is on its way out already */
+			insist(conn);
+			return;
+		}
 		if (conn_is_idle(conn) && (!oldest || conn->touched_us < oldest->touched_us))
 			oldest = conn;
 	}
 	if (oldest)
-		conn_refuse_more(oldest);
+		conn_send_off(oldest);
 }
 
 void connections_sweep(struct connections *all)
@@ -143,9 +153,9 @@ bool connections_hand_over(struct connections *all, int give_fd)
 	for (size_t i = all->count; i-- > 0;) {
 		struct conn *conn = all->v[i];
 
-		if (!conn_is_idle(conn) || conn->last)
+		if (!conn_is_portable(conn) || conn->last)
 			continue;
-		if (handover_give(give_fd, conn->fd) == ERR_END)
+		if (handover_give(give_fd, conn->fd, buf_str(&conn->taken)) == ERR_END)
 			return false;
 		connections_drop(all, conn);
 	}
@@ -162,7 +172,10 @@ void connections_wind_up(struct connections *all)
 		bool fresh = conn->served == 0 && now - conn->touched_us < FRESH_US;
 
 		conn->last = true;
-		if (conn_is_idle(conn) && !fresh)
-			conn_refuse_more(conn);
+		if (!conn_is_idle(conn) || fresh)
+			continue;
+		if (conn->sent_off_us == 0)
+			conn_send_off(conn);
+		insist(conn);
 	}
 }

@@ -42,7 +42,10 @@ void connections_drop(struct connections *all, struct conn *conn);
 void connections_make_room(struct connections *all);
 /* At most once a second: drops those that fell silent in the middle of something. */
 void connections_sweep(struct connections *all);
-/* Hands every idle one to the other workers; false when the channel is full for now. */
+/*
+ * Hands every one that isn't in somebody's hand to the other workers; false when the channel is full for now. It frees
+ * them: nobody may look at one again that was known before.
+ */
 bool connections_hand_over(struct connections *all, int give_fd) MUST_CHECK;
 /* Makes the next answer on each the last one, and tells nginx so. Called again until none is left. */
 void connections_wind_up(struct connections *all);

@@ -25,6 +25,8 @@ struct decoder {
 	struct libfcgi *libfcgi; /* its request and our end of the socketpair */
 	struct conn *conn;
 	int patience_ms;
+	void (*stand_alone)(void *worker); /* see request_is_slow; NULL: the worker holds nobody else */
+	void *worker;
 	char **params; /* NAME=value, NULL at the end: libfcgi's, until decoder_finish */
 	char request_id[ID_TEXT_MAX];
 	struct buf joined[DECODER_JOINED_MAX]; /* headers that came in several lines */

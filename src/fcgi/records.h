@@ -32,6 +32,7 @@ enum fcgi_type {
 	FCGI_PARAMS = 4,
 	FCGI_STDIN = 5,
 	FCGI_STDOUT = 6,
+	FCGI_STDERR = 7,
 	FCGI_GET_VALUES_RESULT = 10
 };
 

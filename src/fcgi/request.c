@@ -5,6 +5,16 @@
 
 #include "fcgi/decode.h"
 
+enum { HEADER_NAME_MAX = 64 };
+
+void request_is_slow(const struct request *request)
+{
+	const struct decoder *decoder = request ? request->fcgi : NULL;
+
+	if (decoder && decoder->stand_alone)
+		decoder->stand_alone(decoder->worker);
+}
+
 /* The value of "HTTP_<name>=<value>", or absent. */
 static struct str header_in(const char *param, const char *name, size_t name_n)
 {
@@ -50,6 +60,21 @@ struct str request_header(const struct request *request, const char *cgi_name)
 		found = value;
 	}
 	return found;
+}
+
+struct str request_header_named(const struct request *request, struct str name)
+{
+	char cgi[HEADER_NAME_MAX + 1];
+
+	if (name.n > HEADER_NAME_MAX || !str_is_token(name))
+		return STR_NONE;
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		cgi[i] = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	}
+	cgi[name.n] = '\0';
+	return request_header(request, cgi);
 }
 
 /* Reads with the smaller of two caps: the buffer's own is for whoever comes next, too. */

@@ -30,11 +30,20 @@ struct request {
 };
 
 /*
+ * From here on the answer may take long: a call to the outside, a wait, a password's hash. The worker hands its other
+ * connections to the others of the pool first, so that nobody waits behind this request. Any number of times.
+ * NULL-safe.
+ */
+void request_is_slow(const struct request *request);
+
+/*
  * A client's header by its CGI name without "HTTP_", e.g. "AUTHORIZATION", "IF_MATCH"; absent when not
  * sent. Lines of the same name are one text, joined by ", " (RFC 9110, 5.3) or, for COOKIE, by "; ":
  * nginx does so only from 1.23 on.
  */
 struct str request_header(const struct request *request, const char *cgi_name);
+/* The same by the name that a client writes, in any case ("X-Signature"); absent for what can't be a header's. */
+struct str request_header_named(const struct request *request, struct str name);
 /*
  * Reads the whole body, at most `max` bytes, into `body` (emptied first, wiped by its owner) and sets
  * request->body. ERR_BODY_TOO_LARGE past the cap, ERR_BAD_REQUEST when less or more came than was

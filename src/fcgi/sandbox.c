@@ -12,8 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* Memory, time, files, waiting, signals, and the sockets that are open already. */
 static const int common[] = {
@@ -44,7 +46,7 @@ static const int common[] = {
 
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(rt_sigsuspend),
-	SCMP_SYS(sigaltstack), SCMP_SYS(tgkill),
+	SCMP_SYS(sigaltstack),
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(wait4), SCMP_SYS(waitid),
 
 	SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
@@ -71,14 +73,33 @@ static const int children[] = { SCMP_SYS(fork),	 SCMP_SYS(vfork),     SCMP_SYS(k
 				SCMP_SYS(setpgid), SCMP_SYS(setsid),  SCMP_SYS(setrlimit),
 				SCMP_SYS(chdir), SCMP_SYS(fchdir),    SCMP_SYS(seccomp) };
 
-/* fexecve is execveat; old kernels' glibc takes execve on /proc/self/fd. */
-static const int programs[] = { SCMP_SYS(execve), SCMP_SYS(execveat) };
+/* fexecve is execveat; old kernels' glibc takes execve on /proc/self/fd. Landlock: to have them reach less still. */
+static const int programs[] = { SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(landlock_create_ruleset),
+				SCMP_SYS(landlock_add_rule), SCMP_SYS(landlock_restrict_self) };
+
+/* Memory that holds no code, the connection, an alarm, and the end. */
+static const int computing[] = {
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(rseq),
+	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
+	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(setitimer), SCMP_SYS(getrandom),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall),
+	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(exit), SCMP_SYS(exit_group),
+};
+
+/* Not socket, not open: glibc tries those by itself when somebody asks for a time zone or a home directory. */
+static const int never_by_mistake[] = {
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(clone), SCMP_SYS(clone3),
+	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(ptrace),
+	SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(pidfd_open),
+	SCMP_SYS(io_uring_setup), SCMP_SYS(bpf), SCMP_SYS(keyctl), SCMP_SYS(userfaultfd),
+};
 
 struct profile {
 	bool unix_sockets;
 	bool inet_sockets;
 	bool children;
 	bool programs;
+	bool alone; /* it sends signals to itself only */
 };
 
 static bool allow(scmp_filter_ctx filter, const int *calls, size_t n)
@@ -88,6 +109,14 @@ static bool allow(scmp_filter_ctx filter, const int *calls, size_t n)
 		if (calls[i] >= 0 && seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0) != 0)
 			return false;
 	}
+	return true;
+}
+
+static bool end_at(scmp_filter_ctx filter, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (calls[i] >= 0 && seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, calls[i], 0) != 0)
+			return false;
 	return true;
 }
 
@@ -142,6 +171,18 @@ static bool allow_clone(scmp_filter_ctx filter, const struct profile *profile)
 				SCMP_A0(SCMP_CMP_MASKED_EQ, mask, wanted)) == 0;
 }
 
+/* A signal to itself: what abort is made of. */
+static bool allow_abort(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0;
+}
+
+static bool allow_signals(scmp_filter_ctx filter, const struct profile *profile)
+{
+	return profile->alone ? allow_abort(filter) : allow(filter, (const int[]){ SCMP_SYS(tgkill) }, 1);
+}
+
 /* Calls of many purposes, of which few are ours. */
 static bool allow_narrow(scmp_filter_ctx filter, const struct profile *profile)
 {
@@ -181,17 +222,39 @@ static bool refuse_domains(scmp_filter_ctx filter, const struct profile *profile
 	return true;
 }
 
-static enum err enter(const struct profile *profile)
+/* Memory of data only, and a signal only to itself. */
+static bool allow_own(scmp_filter_ctx filter)
+{
+	static const int memory[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };
+
+	for (size_t i = 0; i < ARRAY_SIZE(memory); i++)
+		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, memory[i], 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) != 0)
+			return false;
+	return allow_abort(filter);
+}
+
+static scmp_filter_ctx new_filter(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
+	if (filter && (seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 1) != 0 ||
+		       seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0)) {
+		seccomp_release(filter);
+		return NULL;
+	}
+	return filter;
+}
+
+static enum err enter(const struct profile *profile)
+{
+	scmp_filter_ctx filter = new_filter();
+
 	if (!filter)
 		return ERR_NO_MEMORY;
-	bool done = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 1) == 0 &&
-		    seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0 &&
-		    allow(filter, common, ARRAY_SIZE(common)) && allow_sockets(filter, profile) &&
+	bool done = allow(filter, common, ARRAY_SIZE(common)) && allow_sockets(filter, profile) &&
 		    refuse_domains(filter, profile) && allow_clone(filter, profile) &&
-		    allow_narrow(filter, profile);
+		    allow_narrow(filter, profile) && allow_signals(filter, profile);
 	if (done && profile->children)
 		done = allow(filter, children, ARRAY_SIZE(children));
 	if (done && profile->programs)
@@ -233,5 +296,17 @@ enum err sandbox_jobs(void)
 
 enum err sandbox_child(void)
 {
-	return enter(&(struct profile){ .programs = true });
+	return enter(&(struct profile){ .programs = true, .alone = true });
+}
+
+enum err sandbox_evaluator(void)
+{
+	scmp_filter_ctx filter = new_filter();
+
+	if (!filter)
+		return ERR_NO_MEMORY;
+	bool done = allow(filter, computing, ARRAY_SIZE(computing)) && allow_own(filter) &&
+		    end_at(filter, never_by_mistake, ARRAY_SIZE(never_by_mistake)) && seccomp_load(filter) == 0;
+	seccomp_release(filter);
+	return done ? OK : ERR_IO;
 }

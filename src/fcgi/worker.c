@@ -25,6 +25,7 @@
 #include "fcgi/handover.h"
 #include "fcgi/outbox.h"
 #include "fcgi/send.h"
+#include "fcgi/spare.h"
 
 enum {
 	CONNECTIONS = 512,
@@ -34,6 +35,7 @@ enum {
 	RETRY_MS = 20,      /* between two looks of a worker that leaves */
 	PAUSE_MS = 100,     /* without new connections, when descriptors or memory are out */
 	EVENTS = 64,
+	WARN_US = 10000000, /* without trouble, until it is told again */
 };
 
 /* Where the worker is going: only ever forward. */
@@ -48,11 +50,15 @@ struct worker {
 	struct source listen;
 	struct source take;
 	int64_t paused_until_us;
+	struct spare spare; /* while it is spent, nobody else is accepted */
+	int64_t warned_us;  /* of that */
 	bool rest_taken;        /* of those who had connected when the pool stopped */
 	uint64_t requests_left; /* until this worker is recycled; 0: never */
 	struct decoder decoder;
 	struct reply reply;
 	struct outbox outbox;
+	struct buf taken; /* with a connection from another worker */
+	bool alone;       /* in this round all other connections were handed over */
 	void *state;
 };
 
@@ -102,6 +108,21 @@ static void pause_taking(struct worker *w, int error_number)
 	w->paused_until_us = clock_monotonic_us() + PAUSE_MS * 1000;
 }
 
+/* With the last descriptor there is: it is free again after this connection's one answer. */
+static bool accept_last(struct worker *w)
+{
+	int fd = accept4(w->listen.fd, NULL, NULL, SOCK_CLOEXEC);
+	struct conn *conn = fd >= 0 ? connections_add(&w->connections, fd) : NULL;
+	int64_t now = clock_monotonic_us();
+
+	if (now - w->warned_us > WARN_US)
+		log_write(LOG_WARN, "out of descriptors: one new connection at a time", LOG_NO_FIELDS);
+	w->warned_us = now;
+	if (conn)
+		conn->last = true;
+	return conn != NULL;
+}
+
 /* false: there is none. */
 static bool accept_one(struct worker *w)
 {
@@ -109,22 +130,30 @@ static bool accept_one(struct worker *w)
 
 	if (fd >= 0)
 		return connections_add(&w->connections, fd) != NULL;
+	if (spare_spend(&w->spare, errno))
+		return accept_last(w);
 	if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 		pause_taking(w, errno);
 	return false;
 }
 
-/* The same from a worker that leaves. */
+/* The same from another worker, perhaps in the middle of a request. */
 static bool take_one(struct worker *w)
 {
+	struct conn *conn;
 	int fd;
-	enum err e = handover_take(w->take.fd, &fd);
+	enum err e = handover_take(w->take.fd, &fd, &w->taken);
 
-	if (e == OK)
-		return connections_add(&w->connections, fd) != NULL;
-	if (e != ERR_END)
-		pause_taking(w, errno);
-	return false;
+	if (e != OK) {
+		if (e != ERR_END)
+			pause_taking(w, errno);
+		return false;
+	}
+	conn = connections_add(&w->connections, fd);
+	if (conn && w->taken.n > 0 && conn_resume(conn, buf_str(&w->taken)) != OK)
+		connections_drop(&w->connections, conn);
+	buf_clear(&w->taken);
+	return conn != NULL;
 }
 
 /* --- requests ------------------------------------------------------------- */
@@ -167,6 +196,20 @@ static void answer(struct worker *w, struct conn *conn)
 	reply_reset(&w->reply);
 	decoder_finish(&w->decoder);
 	log_set_request(STR_NONE);
+}
+
+/* The request in hand takes long: nothing that is here may wait for its end. */
+static void stand_alone(void *arg)
+{
+	struct worker *w = arg;
+
+	outbox_flush(&w->outbox);
+	log_flush();
+	if (w->connections.count == 1)
+		return;
+	w->alone = true;
+	/* What the channel has no room for waits here; so many are waiting then that it makes no difference. */
+	(void)!connections_hand_over(&w->connections, w->seat->give_fd);
 }
 
 static void count_request(struct worker *w)
@@ -227,7 +270,7 @@ static bool stay(struct worker *w, int *ret_timeout_ms)
 
 static void choose_sources(struct worker *w, int *timeout_ms)
 {
-	bool wanted = w->course == RUN && may_take_more(w);
+	bool spare = spare_hold(&w->spare), wanted = w->course == RUN && may_take_more(w);
 
 	if (w->course == RUN && !wanted && w->options->mode == WORKER_POLLING)
 		connections_make_room(&w->connections);
@@ -235,13 +278,17 @@ static void choose_sources(struct worker *w, int *timeout_ms)
 		*timeout_ms = PAUSE_MS;
 	else
 		w->paused_until_us = 0;
-	connections_watch(&w->connections, &w->listen, wanted);
+	if (wanted && !spare)
+		*timeout_ms = PAUSE_MS;
+	connections_watch(&w->connections, &w->listen, wanted && spare);
 	connections_watch(&w->connections, &w->take, wanted);
 }
 
 static void dispatch(struct worker *w, const struct epoll_event *events, int n)
 {
-	for (int i = 0; i < n; i++) {
+	w->alone = false;
+	/* Once it has stood alone, the other events may be of connections that are gone; the rest comes up again. */
+	for (int i = 0; i < n && !w->alone; i++) {
 		void *what = events[i].data.ptr;
 
 		if (what == &w->signals)
@@ -296,7 +343,16 @@ static enum err set_up(struct worker *w)
 	TRY(take_signals(&w->signals.fd));
 	TRY(connections_init(&w->connections, single ? CONNECTIONS_SINGLE : room, single, patience_ms));
 	connections_watch(&w->connections, &w->signals, true);
-	return decoder_init(&w->decoder, patience_ms);
+	w->spare = (struct spare){ .like = w->connections.epoll_fd, .fd = -1 };
+	if (!spare_hold(&w->spare))
+		return ERR_IO;
+	buf_init(&w->taken, CONN_TAKEN_MAX);
+	TRY(decoder_init(&w->decoder, patience_ms));
+	if (!single) {
+		w->decoder.stand_alone = stand_alone;
+		w->decoder.worker = w;
+	}
+	return OK;
 }
 
 void seat_say_ready(const struct worker_seat *seat)
@@ -326,7 +382,9 @@ int worker_run(const struct worker_options *options, const struct worker_seat *s
 		options->stop(w.state);
 	reply_done(&w.reply);
 	decoder_done(&w.decoder);
+	buf_done(&w.taken);
 	connections_done(&w.connections);
+	spare_done(&w.spare);
 	close(w.signals.fd);
 	log_flush();
 	return 0;

@@ -20,7 +20,7 @@ MEMBERS = {  # what each object of the document may hold, besides x- members
     "parameter": "name in required description schema example examples deprecated",
     "body": "description required content", "media": "schema example examples"}
 VENDOR = {"x-pool", "x-auth", "x-scope", "x-role", "x-rate", "x-audit", "x-body-limit", "x-transaction",
-          "x-raw-body", "x-any-query", "x-keeps-answer", "x-defers-session"}
+          "x-raw-body", "x-any-query", "x-keeps-answer", "x-defers-session", "x-slow"}
 BODY_MAX = 1 << 20
 PARAMS_MAX, QUERY_MAX = 8, 64  # ROUTE_PARAMS_MAX, and the bits in which read.c notes what it has seen
 
@@ -71,6 +71,7 @@ class Operation:
     transaction: bool = False
     keeps_answer: bool = True
     defers_session: bool = False
+    slow: bool = False
     any_query: bool = False
     schema: Schema = None
     example: object = None
@@ -261,6 +262,8 @@ class Reader:
         op.transaction = self.get(node, "x-transaction", bool, op.method != "GET")
         op.any_query = self.get(node, "x-any-query", bool, False)
         op.defers_session = self.get(node, "x-defers-session", bool, op.method == "GET")
+        # No transaction calls out; what isn't one may, unless it says that it tells by itself when it does.
+        op.slow = self.get(node, "x-slow", bool, op.pool == "vault" and (not op.transaction or op.rate == "login"))
         if op.defers_session and op.transaction:
             self.problems.add(node.line, "x-defers-session leaves a transaction open to anybody: x-transaction has to be false")
 

@@ -158,7 +158,7 @@ class Routes:
             "media": c_text(op.media) if op.media else "NULL", "body_required": c_flag(op.body_required),
             "body_max": str(op.body_max), "transaction": c_flag(op.transaction),
             "keeps_answer": c_flag(op.keeps_answer), "any_query": c_flag(op.any_query),
-            "defers_session": c_flag(op.defers_session), "run": "run_" + op.id,
+            "defers_session": c_flag(op.defers_session), "slow": c_flag(op.slow), "run": "run_" + op.id,
             "in_size": "sizeof(struct %s_in)" % op.id, "path_params": op.id + "_path_params", "query": op.id + "_query",
             "path_count": str(len(sets["path_params"])), "query_count": str(len(sets["query"])),
             "schema": "&%s_body" % op.id if op.schema else "NULL"}

@@ -1,6 +1,6 @@
 """Makes the manual pages: fills the templates in contrib/man with what the tables say.
 
-A template is mdoc(7). A line `@CONFIG@`, `@ISSUER@`, `@CLIENT@`, `@CONNECTOR@`, `@VERBS@`,
+A template is mdoc(7). A line `@CONFIG@`, `@ISSUER@`, `@CLIENT@`, `@CONNECTOR@`, `@STEPS@`, `@VERBS@`,
 `@ERRORS@` or `@ACTIONS@` is replaced by a list made from the table of that name; @VERSION@
 and @CONF@ are replaced wherever they stand.
 
@@ -115,7 +115,20 @@ KINDS = {
     "PAIRS": "an object of templates",
     "GRADES": "an object",
     "ANY": "an object",
+    "SOURCE": "a source",
 }
+
+
+def webhook_member(macro, arguments):
+    """The same of hook/scheme.def, whose members are fields of no struct."""
+    if macro != "MEMBER":
+        member_of, name, item, words = arguments
+        return member_of, name, words, item, {"PART": "an object", "LIST": "a list of objects"}[macro]
+    member_of, name, kind, fallback, of, words = arguments
+    if kind == "CHOICES":
+        form = "an object whose values are " + " | ".join(json.dumps(w) for w in of.split("|"))
+        return member_of, name, words, None, form
+    return connector_member("MEMBER", [member_of, None, name, kind, 0, fallback, of, words])
 
 
 def connector_member(macro, arguments):
@@ -130,7 +143,7 @@ def connector_member(macro, arguments):
         return member_of, name, words, None, form
     words = arguments[-1]
     if macro == "INSIDE" or macro == "RAW":
-        item = arguments[2] if macro == "INSIDE" else None
+        item = arguments[2] if macro == "INSIDE" else arguments[1].upper()
         return arguments[0], arguments[1], words, item, "an object"
     if macro == "PART":
         return arguments[0], arguments[2], words, arguments[3], "an object"
@@ -141,18 +154,60 @@ def connector_member(macro, arguments):
     return arguments[0], name, words, item, form + ("; required" if "REQUIRED" in arguments else "")
 
 
+# What reads a RAW member has a table of its own, with an object of that name, or none.
+CONNECTOR_TABLES = (("connect/members.def", connector_member), ("hook/scheme.def", webhook_member))
+
+
 def connector_list(src):
     """Each kind of object in the file with its members, under the names of the members that it is found at."""
-    entries = list(read_table(src / "connect/members.def"))
-    members = [connector_member(macro, arguments) for macro, arguments in entries if macro != "OBJECT"]
+    objects, members = [], []
+    for path, member in CONNECTOR_TABLES:
+        for macro, arguments in read_table(src / path):
+            if macro == "OBJECT":
+                objects.append((arguments[0], arguments[-1]))
+            else:
+                members.append(member(macro, arguments))
     out = []
-    for _, (made_of, _struct, words) in (e for e in entries if e[0] == "OBJECT"):
+    for made_of, words in objects:
         found_at = list(dict.fromkeys(name for _, name, _, item, _ in members if item == made_of))
         out += [f".Ss {', '.join(found_at) or 'The file'}", escape(words), ".Bl -tag -width Ds"]
         for member_of, name, words, _, form in members:
             if member_of == made_of:
                 out += [f".It Cm {escape(name)}", escape(words), ".br", escape(f"({form})")]
         out.append(".El")
+    return out
+
+
+# What a member of a step's config looks like, by its kind in flow/step_members.def.
+STEP_KINDS = {
+    "EXPRESSION": "jq",
+    "TEMPLATE": "a template",
+    "VALUE": "any JSON; its texts are templates",
+    "MAP": "an object of templates",
+    "TEXT": "a text",
+    "FLAG": "true or false",
+    "COUNT": "a number",
+    "DURATION": "milliseconds",
+    "ID_CONNECTOR": "a connector's id",
+    "ID_CREDENTIAL": "a credential's id",
+    "ID_WORKFLOW": "a workflow's id",
+    "CASES": "a list of objects",
+    "STEP_BODY": "an object",
+}
+
+
+def step_list(src):
+    """Each type of step with the members of its config."""
+    members = [arguments for _, arguments in read_table(src / "flow/step_members.def")]
+    out = []
+    for _, (name, text, _kind, words) in read_table(src / "flow/steps.def"):
+        out += [f".Ss {escape(text)}", escape(words) + "."]
+        mine = [arguments for arguments in members if arguments[0] == name]
+        out += [".Bl -tag -width Ds"] if mine else []
+        for _, member, kind, need, member_words in mine:
+            form = STEP_KINDS[kind] + ("; required" if need == "REQUIRED" else "")
+            out += [f".It Cm {escape(member)}", escape(member_words) + ".", ".br", escape(f"({form})")]
+        out += [".El"] if mine else []
     return out
 
 
@@ -169,6 +224,7 @@ def lists(src):
         "@ISSUER@": lambda: simple_list(src / "core/config_issuer.def", lambda a: (f"Cm {a[0]}", a[-1])),
         "@CLIENT@": lambda: simple_list(src / "core/config_client.def", lambda a: (f"Cm {a[0]}", a[-1])),
         "@CONNECTOR@": lambda: connector_list(src),
+        "@STEPS@": lambda: step_list(src),
         "@VERBS@": lambda: verb_list(src),
         "@OPTIONS@": lambda: simple_list(
             src / "main/options.def", lambda a: (f"Fl -{escape(a[0])}" + (f" Ar {a[1]}" if a[1] else ""), a[-1])

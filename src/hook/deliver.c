@@ -1,15 +1,14 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
-#include "base/json_read.h"
 #include "base/json_write.h"
 #include "base/random.h"
-#include "core/answer.h"
 #include "core/calls.h"
 #include "crypt/encode.h"
 #include "crypt/envelope.h"
 #include "crypt/hash.h"
 #include "crypt/keyring.h"
+#include "hook/event.h"
 #include "hook/forward.h"
 #include "net/http.h"
 #include "store/sql_event.h"
@@ -18,7 +17,8 @@
 #define SECRET_LABEL STR("latchwork subscription secret v1")
 
 /* A body that isn't JSON becomes a JSON text, up to six times as long. */
-enum { MESSAGE_MAX = 26 << 20, ANSWER_MAX = 64 << 10, TIMEOUT_MS = 15000, SIGNATURE_MAX = 128, STATUS_GONE = 410 };
+enum { MESSAGE_MAX = 26 << 20, ANSWER_MAX = 64 << 10, TIMEOUT_MS = 15000, BUSY_MS = 1000 };
+enum { SIGNATURE_MAX = 128, STATUS_GONE = 410 };
 
 /* --- the secret -------------------------------------------------------------------- */
 
@@ -68,34 +68,14 @@ void forward_sign(const struct secret *secret, struct str id, int64_t timestamp_
 
 /* --- the message --------------------------------------------------------------------- */
 
-static enum err write_message(struct ctx *cx, const struct id *event_id, const struct sql_event_open_row *event,
+static enum err write_message(struct ctx *cx, const struct id *event_id, const struct sql_event_open_row *row,
 			      struct buf *out)
 {
+	const struct event event = { EVENT_MEMBERS(*event_id, *row), .headers = row->headers, .body = row->body };
 	struct json_writer w;
-	json_t *data;
 
 	jw_start(&w, out);
-	jw_object(&w);
-	answer_id(&w, "id", ID_EVENT, event_id);
-	answer_id(&w, "connector_id", ID_CONNECTOR, &event->connector_id);
-	jw_put_text(&w, "provider", event->provider);
-	jw_put_text(&w, "type", event->type);
-	jw_put_text(&w, "provider_event_id", event->provider_event_id);
-	jw_put_text(&w, "account", event->account);
-	answer_opt_time(&w, "occurred_at", event->occurred_at);
-	answer_time(&w, "received_at", event->received_at);
-	jw_key(&w, "subject");
-	jw_object(&w);
-	jw_put_text(&w, "kind", event->subject_kind);
-	jw_put_text(&w, "id", event->subject_id);
-	jw_object_end(&w);
-	jw_put_raw(&w, "headers", event->headers);
-	jw_key(&w, "data");
-	if (json_read(cx->arena, event->body, &data, NULL) == OK)
-		jw_add_tree(&w, data);
-	else
-		jw_add_text(&w, event->body);
-	jw_object_end(&w);
+	event_write(cx->arena, &w, &event);
 	return buf_error(out);
 }
 
@@ -163,6 +143,14 @@ static enum err note_gone(struct ctx *cx, void *arg)
 	return sql_subscription_end(cx->db, &in, NULL);
 }
 
+/* As many of the tenant's calls as may are under way: nobody has failed, and the try doesn't count. */
+static enum err wait_for_others(struct ctx *cx, struct run *run)
+{
+	TRY(job_pause(cx, run->job, clock_now_ms() + BUSY_MS));
+	run->finished = true;
+	return OK;
+}
+
 /* The other side's words are nobody's business here: they may hold anything. */
 static enum err judge(struct ctx *cx, struct run *run, struct delivery *d, const struct http_answer *answer, enum err e)
 {
@@ -172,6 +160,8 @@ static enum err judge(struct ctx *cx, struct run *run, struct delivery *d, const
 		return d->failed_before ? run_commit(cx, run, note_good, d) : OK;
 	if (e == OK && answer->status == STATUS_GONE)
 		return run_commit(cx, run, note_gone, d);
+	if (e == ERR_PROVIDER_BUSY)
+		return wait_for_others(cx, run);
 	if (e != OK) {
 		run->hopeless = e == ERR_HOST_FORBIDDEN || e == ERR_BAD_INPUT;
 		TRY(note_bad(cx, &d->subscription, str_of(err_code(e))));

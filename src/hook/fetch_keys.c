@@ -2,13 +2,13 @@
 
 #include "base/json_read.h"
 #include "base/log.h"
+#include "connect/call.h"
 #include "connect/catalog.h"
 #include "connect/pattern.h"
 #include "crypt/jwt.h"
 #include "crypt/x509.h"
 #include "hook/fetched_key.h"
 #include "jobs/loop.h"
-#include "net/http.h"
 #include "store/sql_hook_key.h"
 
 enum {
@@ -83,8 +83,8 @@ static enum err fetch(struct ctx *cx, struct wish *wish, struct buf *out)
 	enum err e;
 
 	buf_init(&body, HOOK_KEY_DOCUMENT_MAX);
-	e = http_fetch(&(struct http_request){ .method = "GET", .url = wish->address, .timeout_ms = TIMEOUT_MS },
-		       cx->egress, &body, &answer);
+	e = call_fetch(cx, &(struct http_request){ .method = "GET", .url = wish->address, .timeout_ms = TIMEOUT_MS },
+		       &body, &answer);
 	wish->why = answer.why;
 	if (e == OK && answer.status != 200) {
 		wish->why = "the status isn't 200";
@@ -171,6 +171,8 @@ static enum err fulfil(struct ctx *cx, struct wish *wish)
 	e = find_proof(cx, wish, &scheme);
 	if (e == OK)
 		e = fetch(cx, wish, &document);
+	if (e == ERR_PROVIDER_BUSY)
+		return OK; /* the next round comes to it again */
 	log_try(wish, e);
 	if (e == OK)
 		TRY(note_key(cx, wish, buf_str(&document)));

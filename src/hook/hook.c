@@ -2,20 +2,18 @@
 
 #include "connect/hook_address.h"
 #include "crypt/hash.h"
+#include "hook/known.h"
 #include "store/sql_event.h"
 #include "store/sql_hook.h"
 #include "store/sql_job.h"
 #include "store/sql_subscription.h"
 
-enum err hook_find(struct ctx *cx, struct str secret, struct hook *ret_hook)
+static enum err read_hook(struct ctx *cx, const uint8_t hash[SHA256_BYTES], struct hook *ret_hook)
 {
-	uint8_t hash[SHA256_BYTES];
+	const struct sql_hook_by_secret_in in = { .secret_hash = { (const char *)hash, SHA256_BYTES } };
 	struct sql_hook_by_secret_row row;
 
-	if (secret.n != HOOK_SECRET_CHARS)
-		return ERR_NOT_FOUND;
-	sha256_of(BYTES(secret), hash);
-	const struct sql_hook_by_secret_in in = { .secret_hash = { (const char *)hash, sizeof(hash) } };
+	hook_forget(hash);
 	TRY(sql_hook_by_secret(cx->db, &in, &row));
 	*ret_hook = (struct hook){
 		.tenant = row.tenant_id,
@@ -25,7 +23,20 @@ enum err hook_find(struct ctx *cx, struct str secret, struct hook *ret_hook)
 		.stored_keys = row.stored_keys,
 		.state = row.updated_at,
 	};
-	cx->who = (struct principal){ .who = WHO_NOBODY, .tenant = row.tenant_id, .live = true };
+	hook_remember(hash, ret_hook);
+	return OK;
+}
+
+enum err hook_find(struct ctx *cx, struct str secret, bool may_recall, struct hook *ret_hook)
+{
+	uint8_t hash[SHA256_BYTES];
+
+	if (secret.n != HOOK_SECRET_CHARS)
+		return ERR_NOT_FOUND;
+	sha256_of(BYTES(secret), hash);
+	if (!may_recall || !hook_recall(hash, ret_hook))
+		TRY(read_hook(cx, hash, ret_hook));
+	cx->who = (struct principal){ .who = WHO_NOBODY, .tenant = ret_hook->tenant, .live = true };
 	ctx_enter(cx);
 	return OK;
 }

@@ -12,23 +12,9 @@
 #include "hook/keys.h"
 #include "jobs/bell.h"
 
-enum { TRIES = 3, HEADER_NAME_MAX = 64 };
+enum { TRIES = 3 };
 
-/* "x-github-event" as the CGI name of that header; absent for what can't be one. */
-static struct str header_of(const void *arg, struct str name)
-{
-	char cgi[HEADER_NAME_MAX + 1];
-
-	if (name.n > HEADER_NAME_MAX)
-		return STR_NONE;
-	for (size_t i = 0; i < name.n; i++) {
-		char c = name.p[i];
-
-		cgi[i] = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-	}
-	cgi[name.n] = '\0';
-	return request_header(arg, cgi);
-}
+static struct str header_of(const void *arg, struct str name) { return request_header_named(arg, name); }
 
 static struct str public_url(struct ctx *cx)
 {
@@ -68,19 +54,28 @@ static enum err open_keys(struct ctx *cx, const struct hook *hook, struct key_li
 	return key_list_open(cx, &hook->connector, hook->stored_keys, list);
 }
 
-static enum err find(struct ctx *cx, struct str type_id, struct str secret, struct hook *ret_hook,
-		     struct hook_scheme *ret_scheme)
+/* One delivery, looked at once or again. */
+struct receiving {
+	struct ctx *cx;
+	struct str type, secret;
+	struct reply *reply;
+	struct hook hook;
+	bool may_recall;
+	bool stored;
+};
+
+static enum err find(struct receiving *r, struct hook_scheme *ret_scheme)
 {
-	const struct connector_type *type = catalog_find(cx->catalog, type_id);
+	const struct connector_type *type = catalog_find(r->cx->catalog, r->type);
 	const char *why = NULL;
 	enum err e;
 
 	if (!type)
 		return ERR_NOT_FOUND;
-	TRY(hook_find(cx, secret, ret_hook));
-	cx->audit.service = type->id;
-	ctx_audit_target(cx, ID_CONNECTOR, &ret_hook->connector);
-	if (!str_eq(ret_hook->type, type->id))
+	TRY(hook_find(r->cx, r->secret, r->may_recall, &r->hook));
+	r->cx->audit.service = type->id;
+	ctx_audit_target(r->cx, ID_CONNECTOR, &r->hook.connector);
+	if (!str_eq(r->hook.type, type->id))
 		return ERR_NOT_FOUND;
 	e = hook_scheme_read(json_member(type->file, "webhook"), ret_scheme, &why);
 	if (e == ERR_CONFIG)
@@ -117,46 +112,69 @@ static enum err answer(const struct hook_scheme *scheme, const struct intake *in
 	return buf_error(&reply->body);
 }
 
-static enum err receive_once(struct ctx *cx, struct str type, struct str secret, struct reply *reply)
+/* What it isn't as an event. Not by a recalled hook: whoever sends it is told how the hook is now. */
+static enum err answer_else(struct receiving *r, const struct hook_scheme *scheme, struct hook_delivery *delivery,
+			    const struct hook_keys *keys, const struct hook_handshake *handshake, const char *why)
+{
+	if (r->hook.recalled)
+		return ERR_CONFLICT;
+	if (handshake)
+		return hook_handshake_answer(r->cx, &r->hook, scheme, handshake, delivery, keys, r->reply);
+	return why ? refuse(&r->hook, scheme, why, r->reply) : ERR_NOT_FOUND;
+}
+
+static enum err take_in(struct receiving *r, const struct hook_scheme *scheme, const struct hook_delivery *delivery)
+{
+	struct intake intake;
+
+	TRY(hook_take_in(r->cx, &r->hook, scheme, delivery, &intake));
+	r->stored = intake.events > 0;
+	if (r->stored && !intake.duplicate)
+		bell_ring(r->cx->config->worker_bell);
+	return answer(scheme, &intake, r->reply);
+}
+
+static enum err receive_once(struct receiving *r)
 {
 	const struct hook_handshake *handshake;
 	KEY_LIST_AUTO struct key_list list;
 	struct hook_delivery delivery;
 	struct hook_scheme scheme;
-	struct intake intake;
-	struct hook hook;
 	const char *why = "";
 
 	key_list_init(&list);
-	TRY(find(cx, type, secret, &hook, &scheme));
-	TRY(make_delivery(cx, &delivery));
-	TRY(open_keys(cx, &hook, &list));
-	TRY(hook_add_fetched_keys(cx, &hook, &scheme, &delivery, &list));
+	TRY(find(r, &scheme));
+	TRY(make_delivery(r->cx, &delivery));
+	TRY(open_keys(r->cx, &r->hook, &list));
+	TRY(hook_add_fetched_keys(r->cx, &r->hook, &scheme, &delivery, &list));
 	const struct hook_keys keys = { list.v, list.n };
 
 	handshake = hook_handshake_of(&scheme, &delivery);
-	if (handshake)
-		return hook_handshake_answer(cx, &hook, &scheme, handshake, &delivery, &keys, reply);
-	if (str_eq(delivery.method, STR("GET")) || str_eq(delivery.method, STR("HEAD")))
-		return ERR_NOT_FOUND;
+	if (handshake || str_eq(delivery.method, STR("GET")) || str_eq(delivery.method, STR("HEAD")))
+		return answer_else(r, &scheme, &delivery, &keys, handshake, NULL);
 	if (hook_check(&scheme, &delivery, &keys, &why) != OK)
-		return refuse(&hook, &scheme, why, reply);
-	TRY(hook_take_in(cx, &hook, &scheme, &delivery, &intake));
-	if (intake.events > 0 && !intake.duplicate)
-		bell_ring(cx->config->worker_bell);
-	return answer(&scheme, &intake, reply);
+		return answer_else(r, &scheme, &delivery, &keys, NULL, why);
+	return take_in(r, &scheme, &delivery);
 }
 
 static bool is_passing(enum err e) { return e == ERR_CONFLICT || e == ERR_DB_RETRY; }
 
+/* By a recalled hook, what wasn't stored isn't decided; whether the database has it, another look doesn't tell. */
+static bool is_open(const struct receiving *r, enum err e)
+{
+	return r->hook.recalled && !r->stored && e != ERR_DB_LOST && e != ERR_DB_UNSURE;
+}
+
 /* A hook that was changed in between is looked at again: its keys may be others. */
 static enum err receive(struct ctx *cx, struct str type, struct str secret, struct reply *reply)
 {
-	enum err e = receive_once(cx, type, secret, reply);
+	struct receiving r = { .cx = cx, .type = type, .secret = secret, .reply = reply, .may_recall = true };
+	enum err e = receive_once(&r);
 
-	for (int i = 1; i < TRIES && is_passing(e); i++) {
+	for (int i = 1; i < TRIES && (is_passing(e) || is_open(&r, e)); i++) {
 		reply_reset(reply);
-		e = receive_once(cx, type, secret, reply);
+		r.hook.recalled = r.may_recall = false;
+		e = receive_once(&r);
 	}
 	return e == ERR_CONFLICT ? ERR_DB_RETRY : e;
 }

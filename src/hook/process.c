@@ -1,5 +1,8 @@
 /* An event that was accepted, on its way to everybody who waits for it. */
+#include "flow/execution.h"
+#include "hook/event.h"
 #include "hook/forward.h"
+#include "jobs/bell.h"
 #include "jobs/queue.h"
 #include "store/sql_event.h"
 #include "store/sql_subscription.h"
@@ -11,6 +14,7 @@ struct wanted {
 	struct id event;
 	struct id subscription[WANTED_MAX];
 	size_t n;
+	struct flow_event flow; /* its body is absent: no workflow waits for it */
 };
 
 static bool wants(struct str types, struct str type)
@@ -20,7 +24,7 @@ static bool wants(struct str types, struct str type)
 	if (str_absent(types))
 		return true;
 	while (!str_absent(rest))
-		if (str_eq(str_cut(&rest, ' '), type))
+		if (str_eq(str_cut(&rest, SUBSCRIPTION_TYPES_END), type))
 			return true;
 	return false;
 }
@@ -50,19 +54,63 @@ static enum err add_delivery(struct ctx *cx, const struct wanted *wanted, const 
 		       NULL);
 }
 
+static enum err mark(struct ctx *cx, const struct id *event, struct str status)
+{
+	return sql_event_mark(cx->db, &(struct sql_event_mark_in){ .event_id = *event, .status = status }, NULL);
+}
+
+/* As subscribers get it; without its content when that is more than an execution takes. */
+static enum err write_event(struct ctx *cx, const struct id *id, const struct sql_event_open_row *row, struct buf *out)
+{
+	struct event event = { EVENT_MEMBERS(*id, *row), .headers = row->headers, .body = row->body };
+	struct json_writer w;
+
+	buf_init(out, EXECUTION_INPUT_MAX);
+	jw_start(&w, out);
+	event_write(cx->arena, &w, &event);
+	if (buf_error(out) != ERR_TOO_BIG)
+		return buf_error(out);
+	event.headers = event.body = STR_NONE;
+	buf_clear(out);
+	jw_start(&w, out);
+	event_write(cx->arena, &w, &event);
+	return buf_error(out);
+}
+
+static enum err find_workflows(struct ctx *cx, const struct sql_event_open_row *row, struct wanted *wanted,
+			       struct buf *body)
+{
+	bool is_wanted;
+
+	wanted->flow = (struct flow_event){
+		.id = wanted->event,
+		.connector = row->connector_id,
+		.provider = arena_copy(cx->arena, row->provider),
+		.type = arena_copy(cx->arena, row->type),
+	};
+	TRY(flow_event_is_wanted(cx, &wanted->flow, &is_wanted));
+	if (!is_wanted)
+		return OK;
+	TRY(write_event(cx, &wanted->event, row, body));
+	wanted->flow.body = buf_str(body);
+	return OK;
+}
+
 static enum err hand_on(struct ctx *cx, void *arg)
 {
 	const struct wanted *wanted = arg;
 
 	for (size_t i = 0; i < wanted->n; i++)
 		TRY(add_delivery(cx, wanted, &wanted->subscription[i]));
-	return sql_event_mark(cx->db,
-			      &(struct sql_event_mark_in){ .event_id = wanted->event, .status = STR("processed") }, NULL);
+	if (!str_absent(wanted->flow.body))
+		TRY(flow_event_arrived(cx, &wanted->flow));
+	return mark(cx, &wanted->event, STR("processed"));
 }
 
 enum err job_event_process(struct ctx *cx, struct run *run)
 {
 	struct wanted wanted = { .event = run->job->subject.v };
+	BUF_AUTO struct buf body = { 0 };
 	struct sql_event_open_row event;
 	enum err e = sql_event_open(cx->db, &(struct sql_event_open_in){ .event_id = wanted.event }, &event);
 
@@ -70,5 +118,14 @@ enum err job_event_process(struct ctx *cx, struct run *run)
 		return OK; /* its retention time is over */
 	TRY(e);
 	TRY(find_wanting(cx, &event, &wanted));
-	return run_commit(cx, run, hand_on, &wanted);
+	TRY(find_workflows(cx, &event, &wanted, &body));
+	TRY(run_commit(cx, run, hand_on, &wanted));
+	if (!str_absent(wanted.flow.body))
+		bell_ring(cx->config->worker_bell);
+	return OK;
+}
+
+enum err event_process_buried(struct ctx *cx, const struct job *job)
+{
+	return mark(cx, &job->subject.v, STR("failed"));
 }

@@ -235,19 +235,12 @@ static enum err put_off(struct ctx *cx, const struct id *connector, enum err why
 	return sql_hook_put_off(cx->db, &in, NULL);
 }
 
-static enum err publish_one(struct ctx *cx, const struct sql_hook_due_row *row)
+static enum err publish_one(struct ctx *cx, void *arg)
 {
-	const struct principal before = cx->who;
-	struct due due = { cx, row->connector_id };
-	enum err e;
+	struct due *due = arg;
+	enum err e = db_run(cx->db, publish_again, due);
 
-	ctx_be_system(cx, &row->tenant_id);
-	e = db_run(cx->db, publish_again, &due);
-	if (e != OK && e != ERR_DB_LOST && e != ERR_DB_UNSURE)
-		e = put_off(cx, &due.connector, e);
-	cx->who = before;
-	ctx_enter(cx);
-	return e;
+	return e == OK || e == ERR_DB_LOST || e == ERR_DB_UNSURE ? e : put_off(cx, &due->connector, e);
 }
 
 enum err hook_publish_due(struct ctx *cx, int *ret_published)
@@ -263,7 +256,10 @@ enum err hook_publish_due(struct ctx *cx, int *ret_published)
 		n++;
 	if (n < HOOK_DUE_BATCH && e != ERR_END)
 		return e;
-	for (size_t i = 0; i < n; i++, (*ret_published)++)
-		TRY(publish_one(cx, &row[i]));
+	for (size_t i = 0; i < n; i++, (*ret_published)++) {
+		struct due due = { cx, row[i].connector_id };
+
+		TRY(ctx_as_system(cx, &row[i].tenant_id, 0, publish_one, &due));
+	}
 	return OK;
 }

@@ -1,4 +1,4 @@
-/* Reading a member of a connector file strictly: what is unknown, of another kind or missing is told. Of this room. */
+/* Reading "webhook" of a connector file strictly: what is unknown, of another kind or missing is told. Of this room. */
 #ifndef LW_HOOK_READING_H
 #define LW_HOOK_READING_H
 
@@ -14,16 +14,22 @@ struct reading {
 	const char *why; /* NULL: nothing yet */
 };
 
-struct member {
-	const char *name;
-	json_type kind; /* JSON_TRUE: either boolean */
+enum reading_object {
+#define OBJECT(object, words) OF_##object,
+#define MEMBER(object, name, kind, fallback, of, words)
+#define PART(object, name, item, words)
+#define LIST(object, name, item, words)
+#include "hook/scheme.def"
+#undef OBJECT
+#undef MEMBER
+#undef PART
+#undef LIST
 };
 
 void reading_complain(struct reading *r, const char *why);
 
-/* Complains about what isn't one of these members, or is one of another kind. */
-void reading_members(struct reading *r, const json_t *object, const struct member *members, size_t n);
-#define READING_MEMBERS(r, object, members) reading_members((r), (object), (members), ARRAY_SIZE(members))
+/* Complains about what isn't one of the object's members, or is one of another kind. */
+void reading_members(struct reading *r, const json_t *object, enum reading_object of);
 
 /* Complains about each of these that is there: it would mean nothing. */
 void reading_without(struct reading *r, const json_t *object, const char *const *names, size_t n);
@@ -46,8 +52,9 @@ struct str reading_needed(struct reading *r, struct str value, const char *name)
 /* Both or neither of them. */
 void reading_pair(struct reading *r, struct str a, struct str b, const char *name);
 
-/* The place of a word in a table, or the first with a complaint. */
-int reading_word(struct reading *r, struct str value, const char *const *words, size_t n, const char *why);
-#define READING_WORD(r, value, words, why) reading_word((r), (value), (words), ARRAY_SIZE(words), (why))
+/* Which of the words that this member may be: 0, with a complaint, for none of them. */
+int reading_choice(struct reading *r, struct str value, enum reading_object of, const char *name);
+/* That of the member itself, or of its fallback when it isn't there. */
+int reading_enum(struct reading *r, const json_t *object, enum reading_object of, const char *name);
 
 #endif

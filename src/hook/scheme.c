@@ -10,71 +10,7 @@ enum {
 	TOLERANCE_FETCHED_MAX_S = 7 * 24 * 3600
 };
 
-/* --- members ------------------------------------------------------------------------- */
-
-#define PROOF_MEMBERS                                                                                      \
-	{ "scheme", JSON_STRING }, { "source", JSON_STRING }, { "key_field", JSON_STRING },                \
-		{ "key_encoding", JSON_STRING }, { "prefix", JSON_STRING }, { "hash", JSON_STRING },       \
-		{ "encoding", JSON_STRING }, { "list", JSON_STRING }, { "param", JSON_STRING },            \
-		{ "signed", JSON_STRING }, { "body_hash", JSON_STRING }, { "timestamp", JSON_OBJECT },     \
-		{ "certificate", JSON_OBJECT }, { "version", JSON_STRING }, { "versions", JSON_OBJECT },   \
-		{ "signed_keys", JSON_ARRAY }, { "jwks", JSON_STRING }, { "issuer", JSON_STRING },         \
-		{ "pin", JSON_STRING }, { "pin_field", JSON_STRING }
-
-static const struct member PROOF[] = { PROOF_MEMBERS };
-static const struct member WEBHOOK[] = {
-	PROOF_MEMBERS,
-	{ "also", JSON_ARRAY },
-	{ "handshakes", JSON_ARRAY },
-	{ "event_id", JSON_STRING },
-	{ "event_type", JSON_STRING },
-	{ "occurred_at", JSON_STRING },
-	{ "account", JSON_STRING },
-	{ "subject_kind", JSON_STRING },
-	{ "subject_id", JSON_STRING },
-	{ "list_path", JSON_STRING },
-	{ "repeats", JSON_TRUE },
-	{ "empty_answer", JSON_TRUE },
-};
-static const struct member TIMESTAMP[] = {
-	{ "source", JSON_STRING },
-	{ "unit", JSON_STRING },
-	{ "tolerance_s", JSON_INTEGER },
-};
-static const struct member CERTIFICATE[] = {
-	{ "source", JSON_STRING },
-	{ "address", JSON_STRING },
-	{ "owner", JSON_STRING },
-	{ "chained", JSON_TRUE },
-};
-static const struct member HANDSHAKE[] = {
-	{ "method", JSON_STRING },	 { "when", JSON_STRING },	  { "equals", JSON_STRING },
-	{ "check", JSON_STRING },	 { "check_field", JSON_STRING },  { "signed", JSON_TRUE },
-	{ "status", JSON_INTEGER },	 { "content_type", JSON_STRING }, { "text", JSON_STRING },
-	{ "header", JSON_STRING },	 { "header_value", JSON_STRING }, { "store_field", JSON_STRING },
-	{ "store", JSON_STRING },	 { "visit", JSON_STRING },	  { "visit_address", JSON_STRING },
-};
-
 /* --- proofs ----------------------------------------------------------------------------- */
-
-static const char *const KINDS[] = {
-	[HOOK_HMAC] = "hmac",
-	[HOOK_ED25519] = "ed25519",
-	[HOOK_ECDSA_P256] = "ecdsa_p256",
-	[HOOK_JWT_HS256] = "jwt_hs256",
-	[HOOK_SHARED_TOKEN] = "shared_token",
-	[HOOK_BASIC] = "basic",
-	[HOOK_SECRET_URL] = "secret_url",
-	[HOOK_CERTIFICATE] = "rsa_certificate",
-	[HOOK_JWT_RS256] = "jwt_rs256",
-};
-static const char *const HASHES[] = { [HOOK_SHA256] = "sha256", [HOOK_SHA1] = "sha1" };
-static const char *const ENCODINGS[] = { [HOOK_HEX] = "hex", [HOOK_BASE64] = "base64" };
-static const char *const KEY_FORMS[] = {
-	[HOOK_KEY_RAW] = "raw", [HOOK_KEY_BASE64] = "base64", [HOOK_KEY_WHSEC] = "whsec", [HOOK_KEY_HEX] = "hex"
-};
-static const char *const UNITS[] = { [HOOK_SECONDS] = "s", [HOOK_MILLISECONDS] = "ms", [HOOK_RFC3339] = "rfc3339" };
-static const char *const LISTS[] = { [HOOK_ONE] = "one", [HOOK_PARAMS] = "params", [HOOK_WORDS] = "words" };
 
 static void read_timestamp(struct reading *r, const json_t *timestamp, struct hook_proof *proof)
 {
@@ -82,9 +18,9 @@ static void read_timestamp(struct reading *r, const json_t *timestamp, struct ho
 
 	if (!timestamp)
 		return;
-	READING_MEMBERS(r, timestamp, TIMESTAMP);
+	reading_members(r, timestamp, OF_TIMESTAMP);
 	proof->timestamp = reading_needed(r, reading_source(r, timestamp, "source"), "timestamp");
-	proof->unit = (enum hook_unit)READING_WORD(r, reading_text(timestamp, "unit"), UNITS, "unit");
+	proof->unit = (enum hook_unit)reading_enum(r, timestamp, OF_TIMESTAMP, "unit");
 	if (!json_integer_of(json_member(timestamp, "tolerance_s"), &tolerance_s) || tolerance_s < 1 ||
 	    tolerance_s > most_s)
 		reading_complain(r, "tolerance_s");
@@ -148,13 +84,13 @@ static bool is_address_pattern(struct str pattern)
 
 static void read_versions(struct reading *r, const json_t *json, struct hook_proof *proof)
 {
-	proof->hash = (enum hook_hash)READING_WORD(r, reading_text_or(json, "hash", STR("sha256")), HASHES, "hash");
+	proof->hash = (enum hook_hash)reading_enum(r, json, OF_PROOF, "hash");
 	proof->version = reading_source(r, json, "version");
 	proof->versions = json_member(json, "versions");
 	if (str_absent(proof->version) != !proof->versions)
 		reading_complain(r, "versions");
 	for (void *i = json_first(proof->versions); i; i = json_next(proof->versions, i))
-		(void)READING_WORD(r, json_text(json_iter_value(i)), HASHES, "versions");
+		(void)reading_choice(r, json_text(json_iter_value(i)), OF_PROOF, "versions");
 }
 
 /* Members that are signed by name. The time that is looked at has to be one of them. */
@@ -178,7 +114,7 @@ static void read_certificate(struct reading *r, const json_t *json, struct hook_
 {
 	const json_t *certificate = json_member(json, "certificate");
 
-	READING_MEMBERS(r, certificate, CERTIFICATE);
+	reading_members(r, certificate, OF_CERTIFICATE);
 	READING_WITHOUT(r, json, "key_encoding", "prefix", "list", "param", "body_hash", "jwks", "issuer");
 	proof->key_url = reading_needed(r, reading_source(r, certificate, "source"), "certificate");
 	proof->key_address = reading_text(certificate, "address");
@@ -189,7 +125,7 @@ static void read_certificate(struct reading *r, const json_t *json, struct hook_
 	if (pattern_fault(proof->key_owner))
 		reading_complain(r, "owner");
 	proof->key_field = reading_text(json, "key_field");
-	proof->encoding = (enum hook_encoding)READING_WORD(r, reading_text(json, "encoding"), ENCODINGS, "encoding");
+	proof->encoding = (enum hook_encoding)reading_enum(r, json, OF_PROOF, "encoding");
 	proof->signed_text = reading_text(json, "signed");
 	proof->signed_keys = json_member(json, "signed_keys");
 	read_versions(r, json, proof);
@@ -215,7 +151,7 @@ static void read_issuer(struct reading *r, const json_t *json, struct hook_proof
 
 static void read_proof(struct reading *r, const json_t *json, struct hook_proof *proof)
 {
-	proof->kind = (enum hook_kind)READING_WORD(r, reading_text(json, "scheme"), KINDS, "scheme");
+	proof->kind = (enum hook_kind)reading_enum(r, json, OF_PROOF, "scheme");
 	if (proof->kind == HOOK_SECRET_URL)
 		return;
 	proof->source = reading_needed(r, reading_source(r, json, "source"), "source");
@@ -226,14 +162,13 @@ static void read_proof(struct reading *r, const json_t *json, struct hook_proof 
 	}
 	READING_WITHOUT(r, json, "certificate", "version", "versions", "signed_keys", "jwks", "issuer", "pin");
 	proof->key_field = reading_needed(r, reading_text(json, "key_field"), "key_field");
-	proof->key_form =
-		(enum hook_key_form)READING_WORD(r, reading_text_or(json, "key_encoding", STR("raw")), KEY_FORMS, "key_encoding");
+	proof->key_form = (enum hook_key_form)reading_enum(r, json, OF_PROOF, "key_encoding");
 	proof->prefix = reading_text_or(json, "prefix", STR(""));
 	if (proof->kind == HOOK_SHARED_TOKEN || proof->kind == HOOK_BASIC || proof->kind == HOOK_JWT_HS256)
 		return;
-	proof->hash = (enum hook_hash)READING_WORD(r, reading_text_or(json, "hash", STR("sha256")), HASHES, "hash");
-	proof->encoding = (enum hook_encoding)READING_WORD(r, reading_text(json, "encoding"), ENCODINGS, "encoding");
-	proof->list = (enum hook_list)READING_WORD(r, reading_text_or(json, "list", STR("one")), LISTS, "list");
+	proof->hash = (enum hook_hash)reading_enum(r, json, OF_PROOF, "hash");
+	proof->encoding = (enum hook_encoding)reading_enum(r, json, OF_PROOF, "encoding");
+	proof->list = (enum hook_list)reading_enum(r, json, OF_PROOF, "list");
 	proof->param = reading_text(json, "param");
 	proof->signed_text = reading_text(json, "signed");
 	proof->body_hash = reading_source(r, json, "body_hash");
@@ -251,7 +186,7 @@ static void read_proofs(struct reading *r, const json_t *webhook, struct hook_sc
 	if (json_length(also) >= HOOK_PROOFS_MAX)
 		reading_complain(r, "also");
 	for (size_t i = 0; i < json_length(also) && scheme->proofs < HOOK_PROOFS_MAX; i++) {
-		READING_MEMBERS(r, json_item(also, i), PROOF);
+		reading_members(r, json_item(also, i), OF_PROOF);
 		read_proof(r, json_item(also, i), &scheme->proof[scheme->proofs++]);
 	}
 }
@@ -303,9 +238,8 @@ static void check_handshake(struct reading *r, const struct hook_handshake *hand
 static void read_handshake(struct reading *r, const json_t *json, struct hook_handshake *handshake)
 {
 	int64_t status = 200;
-	struct str type = reading_text_or(json, "content_type", STR("text/plain"));
 
-	READING_MEMBERS(r, json, HANDSHAKE);
+	reading_members(r, json, OF_HANDSHAKE);
 	*handshake = (struct hook_handshake){
 		.method = reading_text(json, "method"),
 		.when = reading_source(r, json, "when"),
@@ -314,7 +248,7 @@ static void read_handshake(struct reading *r, const json_t *json, struct hook_ha
 		.check_field = reading_text(json, "check_field"),
 		.is_signed = reading_flag(json, "signed"),
 		.text = reading_text_or(json, "text", STR("")),
-		.json = str_eq(type, STR("application/json")),
+		.json = reading_enum(r, json, OF_HANDSHAKE, "content_type") == 1,
 		.header = reading_text(json, "header"),
 		.header_value = reading_source(r, json, "header_value"),
 		.store_field = reading_text(json, "store_field"),
@@ -322,8 +256,6 @@ static void read_handshake(struct reading *r, const json_t *json, struct hook_ha
 		.visit = reading_source(r, json, "visit"),
 		.visit_address = reading_text(json, "visit_address"),
 	};
-	if (!handshake->json && !str_eq(type, STR("text/plain")))
-		reading_complain(r, "content_type");
 	if (json_member(json, "status") && !json_integer_of(json_member(json, "status"), &status))
 		reading_complain(r, "status");
 	handshake->status = status < 0 || status > 999 ? 0 : (int)status;
@@ -346,7 +278,8 @@ enum err hook_scheme_read(const json_t *webhook, struct hook_scheme *ret_scheme,
 	*ret_why = "";
 	if (!webhook || !str_absent(reading_text(webhook, "none")))
 		return ERR_NOT_FOUND;
-	READING_MEMBERS(&r, webhook, WEBHOOK);
+	reading_members(&r, webhook, OF_WEBHOOK);
+	READING_WITHOUT(&r, webhook, "none");
 	*ret_scheme = (struct hook_scheme){
 		.event_id = reading_source(&r, webhook, "event_id"),
 		.event_type = reading_source(&r, webhook, "event_type"),

@@ -36,14 +36,24 @@ struct subscription {
 
 /* --- answers ---------------------------------------------------------------------- */
 
+static void write_types(struct json_writer *w, struct str types)
+{
+	jw_key(w, "event_types");
+	if (str_absent(types)) {
+		jw_add_null(w);
+		return;
+	}
+	jw_array(w);
+	while (!str_absent(types))
+		jw_add_text(w, str_cut(&types, SUBSCRIPTION_TYPES_END));
+	jw_array_end(w);
+}
+
 static void write_members(struct json_writer *w, const struct subscription *s)
 {
 	answer_id(w, "id", ID_SUBSCRIPTION, &s->id);
 	jw_put_text(w, "url", s->url);
-	if (str_absent(s->event_types))
-		jw_put_null(w, "event_types");
-	else
-		answer_words(w, "event_types", s->event_types);
+	write_types(w, s->event_types);
 	answer_opt_id(w, "connector_id", ID_CONNECTOR, &s->connector);
 	jw_put_text(w, "status", s->active ? STR("active") : STR("paused"));
 	jw_key(w, "last_error");
@@ -87,7 +97,7 @@ static enum err types_of(struct ctx *cx, const json_t *list, struct str *ret_typ
 	buf_init(&text, TYPES_MAX);
 	for (size_t i = 0; i < json_length(list); i++) {
 		if (i > 0)
-			buf_add_char(&text, ' ');
+			buf_add_char(&text, SUBSCRIPTION_TYPES_END);
 		buf_add_str(&text, json_text(json_item(list, i)));
 	}
 	if (buf_error(&text) == ERR_TOO_BIG)

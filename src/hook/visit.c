@@ -1,13 +1,14 @@
 #include "hook/visit.h"
 
+#include "base/clock.h"
 #include "base/json_read.h"
 #include "base/json_write.h"
+#include "connect/call.h"
 #include "connect/catalog.h"
 #include "connect/pattern.h"
 #include "jobs/bell.h"
-#include "net/http.h"
 
-enum { ADDRESS_MAX = 2048, ANSWER_MAX = 64 << 10 };
+enum { ADDRESS_MAX = 2048, ANSWER_MAX = 64 << 10, BUSY_MS = 1000 };
 
 static bool is_address(const struct hook_handshake *handshake, struct str address)
 {
@@ -64,17 +65,26 @@ static enum err visit(struct ctx *cx, struct run *run, struct str address)
 	struct http_answer answer;
 
 	buf_init(&body, ANSWER_MAX);
-	TRY(http_fetch(&(struct http_request){ .method = "GET", .url = address }, cx->egress, &body, &answer));
+	TRY(call_fetch(cx, &(struct http_request){ .method = "GET", .url = address }, &body, &answer));
 	if (answer.status >= 200 && answer.status < 300)
 		return OK;
 	run->hopeless = answer.status >= 400 && answer.status < 500 && answer.status != 429;
 	return ERR_UPSTREAM;
 }
 
+/* As many of the tenant's calls, or of those to the provider, as may are under way: the try doesn't count. */
+static enum err wait_for_others(struct ctx *cx, struct run *run)
+{
+	TRY(job_pause(cx, run->job, clock_now_ms() + BUSY_MS));
+	run->finished = true;
+	return OK;
+}
+
 enum err job_hook_visit(struct ctx *cx, struct run *run)
 {
 	struct str type, address;
 	json_t *payload;
+	enum err e;
 
 	TRY(json_read(cx->arena, run->job->payload, &payload, NULL));
 	type = json_member_text(payload, "type");
@@ -83,5 +93,6 @@ enum err job_hook_visit(struct ctx *cx, struct run *run)
 		run->hopeless = true;
 		return ERR_HOST_FORBIDDEN;
 	}
-	return visit(cx, run, address);
+	e = visit(cx, run, address);
+	return e == ERR_PROVIDER_BUSY ? wait_for_others(cx, run) : e;
 }

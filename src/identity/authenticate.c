@@ -10,6 +10,7 @@
 #include "identity/parts.h"
 #include "store/db.h"
 #include "store/sql_session.h"
+#include "store/sql_token.h"
 
 static void be_nobody(struct ctx *cx)
 {
@@ -132,6 +133,39 @@ enum err identity_authenticate(struct ctx *cx, bool may_defer)
 	cx->who.by_cookie = e == OK && by_cookie;
 	ctx_enter(cx);
 	return e;
+}
+
+/* An API token that was checked before: still there, and its maker still who may have one. */
+static enum err confirm_token(const struct ctx *cx)
+{
+	struct sql_api_token_enter_row row;
+
+	TRY(sql_api_token_enter(cx->db, &(struct sql_api_token_enter_in){ .token_id = cx->who.token }, &row));
+	if (!id_eq(&row.tenant_id, &cx->who.tenant) || (row.expires_at.set && row.expires_at.v <= cx->now_ms))
+		return ERR_NOT_FOUND;
+	return OK;
+}
+
+/* A person of an external issuer, who has no session with us: still a member, in that role. */
+static enum err confirm_member(const struct ctx *cx)
+{
+	struct sql_session_subject_row row;
+
+	TRY(sql_session_subject(cx->db, &row));
+	return role_parse(row.role) == cx->who.role ? OK : ERR_NOT_FOUND;
+}
+
+enum err identity_confirm_again(struct ctx *cx)
+{
+	enum err e;
+
+	if (cx->who.who == WHO_USER && !id_is_nil(&cx->who.session))
+		return identity_confirm_live(cx);
+	e = cx->who.who == WHO_TOKEN ? confirm_token(cx) : confirm_member(cx);
+	if (e == ERR_NOT_FOUND)
+		be_nobody(cx);
+	cx->who.live = e == OK;
+	return e == ERR_NOT_FOUND ? ERR_SESSION_ENDED : e;
 }
 
 enum err identity_confirm_live(struct ctx *cx)

@@ -30,6 +30,12 @@ enum err identity_authenticate(struct ctx *cx, bool may_defer) MUST_CHECK;
 enum err identity_confirm_live(struct ctx *cx) MUST_CHECK;
 
 /*
+ * For who asks by something else than the token itself (a ticket that was made with it): the session, the API token, or
+ * the membership behind it is still good. ERR_SESSION_ENDED; who asks is nobody then.
+ */
+enum err identity_confirm_again(struct ctx *cx) MUST_CHECK;
+
+/*
  * ERR_CSRF when the token came by cookie and the request isn't provably the console's own: it lacks the
  * session's X-CSRF-Token, or the browser says that another site sent it. For methods that change things.
  */

@@ -68,15 +68,17 @@ static enum err read_password(const struct config *config, struct secret *ret_pa
 	return secret_read_file(config->mail_password_file, PASSWORD_MAX, ret_password);
 }
 
-static struct mail_server server_of(const struct config *config, const struct secret *password)
+enum err mailer_server(const struct config *config, struct secret *ret_password, struct mail_server *ret_server)
 {
-	return (struct mail_server){
+	TRY(read_password(config, ret_password));
+	*ret_server = (struct mail_server){
 		.host = config->mail_host,
 		.port = (uint16_t)config->mail_port,
 		.starttls = config->mail_starttls,
 		.user = config->mail_user[0] ? str_of(config->mail_user) : STR_NONE,
-		.password = secret_str(password),
+		.password = secret_str(ret_password),
 	};
+	return OK;
 }
 
 /* The same for each try, so that who gets a mail twice can tell. */
@@ -93,11 +95,11 @@ static enum err send_text(struct ctx *cx, struct run *run, const struct sql_mail
 			  struct str text)
 {
 	SECRET_AUTO struct secret password = SECRET_EMPTY;
-	const char *why = "the password file can't be read";
-	enum err e = read_password(cx->config, &password);
+	struct mail_end end = { .why = "the password file can't be read" };
+	struct mail_server server;
+	enum err e = mailer_server(cx->config, &password, &server);
 
 	if (e == OK) {
-		const struct mail_server server = server_of(cx->config, &password);
 		const struct mail_message message = {
 			.from = str_of(cx->config->mail_from),
 			.from_name = str_of(cx->config->mail_from_name),
@@ -108,13 +110,13 @@ static enum err send_text(struct ctx *cx, struct run *run, const struct sql_mail
 			.at_ms = cx->now_ms,
 		};
 
-		e = mail_send(&server, &message, cx->egress, &why);
+		e = mail_send(&server, &message, cx->egress, &end);
 	}
 	if (e == OK)
 		return OK;
 	run->hopeless = e == ERR_BAD_INPUT;
-	log_write(LOG_WARN, "a mail wasn't sent", LOG_FIELDS(log_err(e), log_text("why", why)));
-	return ctx_fail(cx, e, why);
+	log_write(LOG_WARN, "a mail wasn't sent", LOG_FIELDS(log_err(e), log_text("why", end.why)));
+	return ctx_fail(cx, e, end.why);
 }
 
 static enum err mark_sent(struct ctx *cx, void *arg)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -39,12 +40,14 @@ enum err bell_hang(const char *path, int *ret_fd)
 	return OK;
 }
 
-void bell_clear(int fd)
+bool bell_clear(int fd)
 {
 	char rings[RINGS_MAX];
+	int n = 0;
 
-	for (int i = 0; i < RINGS_MAX && recv(fd, rings, sizeof(rings), MSG_DONTWAIT) >= 0; i++)
-		;
+	while (n < RINGS_MAX && recv(fd, rings, sizeof(rings), MSG_DONTWAIT) >= 0)
+		n++;
+	return n > 0;
 }
 
 void bell_ring(const char *path)
@@ -59,4 +62,27 @@ void bell_ring(const char *path)
 	if (fd >= 0)
 		(void)sendto(fd, "!", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address,
 			     sizeof(address));
+}
+
+enum err chime_hang(struct chime *ret_chime)
+{
+	for (size_t i = 0; i < CHIME_MAX; i++) {
+		ret_chime->fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (ret_chime->fd[i] < 0)
+			return ERR_IO;
+	}
+	return OK;
+}
+
+void chime_strike(const struct chime *chime, unsigned hearers)
+{
+	for (unsigned i = 0; i < hearers && i < CHIME_MAX; i++)
+		(void)eventfd_write(chime->fd[i], 1);
+}
+
+void chime_clear(int fd)
+{
+	eventfd_t strokes;
+
+	(void)eventfd_read(fd, &strokes);
 }

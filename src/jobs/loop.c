@@ -65,13 +65,15 @@ static const struct work *next_work(const struct loop_options *options, int64_t 
 /* Also the place where signals come through: it is called before each piece, if only with no time to wait. */
 static void wait_until(int64_t due_ms, const struct loop_options *options, const sigset_t *during_wait)
 {
-	struct pollfd bell = { .fd = options->bell_fd, .events = POLLIN };
+	struct pollfd bells[LOOP_BELLS];
 	int64_t wait_ms = due_ms - loop_now_ms();
 	struct timespec timeout = { 0, 0 };
 
 	if (wait_ms > 0)
 		timeout = (struct timespec){ wait_ms / 1000, wait_ms % 1000 * 1000000 };
-	if (ppoll(&bell, 1, due_ms == INT64_MAX ? NULL : &timeout, during_wait) > 0)
+	for (size_t i = 0; i < LOOP_BELLS; i++)
+		bells[i] = (struct pollfd){ .fd = options->bells[i], .events = POLLIN };
+	if (ppoll(bells, LOOP_BELLS, due_ms == INT64_MAX ? NULL : &timeout, during_wait) > 0)
 		options->rung(options->arg);
 }
 

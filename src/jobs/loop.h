@@ -23,12 +23,14 @@ struct work {
 	void (*step)(void *state);
 };
 
+enum { LOOP_BELLS = 2 };
+
 struct loop_options {
 	const struct work *work;
 	size_t kinds;
-	int bell_fd; /* readable: somebody rang; -1: none */
+	int bells[LOOP_BELLS]; /* readable: somebody rang; -1: none */
 	void *arg;
-	void (*rung)(void *arg); /* takes what is to be read from the bell */
+	void (*rung)(void *arg); /* takes what is to be read from the bells */
 };
 
 /* Runs until it is told to stop. Among several kinds the one that is due longest goes first. */

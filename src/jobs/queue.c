@@ -1,5 +1,7 @@
 #include "jobs/queue.h"
 
+#include <string.h>
+
 #include "base/crash.h"
 #include "base/json_read.h"
 #include "base/json_write.h"
@@ -51,6 +53,10 @@ static bool parse_kind(struct str text, enum job_kind *ret_kind)
 	}
 	return false;
 }
+
+#define JOB_QUEUE(name, text, batch, words) _Static_assert(batch <= JOB_BATCH_MAX, text ": too large a batch");
+#include "jobs/queues.def"
+#undef JOB_QUEUE
 
 /* --- adding ------------------------------------------------------------------- */
 
@@ -152,11 +158,14 @@ static enum err next_tenants(struct ctx *cx, enum job_queue queue, struct job_tu
 			     struct id *tenants, size_t *ret_count)
 {
 	struct sql_job_next_tenant_row row;
-	struct id from = turns->from[queue];
-	bool wrapped = id_is_nil(&from);
+	const struct id start = turns->from[queue];
+	struct id from = start;
+	bool wrapped = false;
 
 	*ret_count = 0;
 	for (int i = 0; i < LOOKED_AT_MAX && *ret_count < most; i++) {
+		if (wrapped && memcmp(from.b, start.b, sizeof(from.b)) >= 0)
+			break; /* once round */
 		enum err e = next_tenant(cx, queue, &from, &row);
 
 		if (e == ERR_NOT_FOUND) {
@@ -167,7 +176,8 @@ static enum err next_tenants(struct ctx *cx, enum job_queue queue, struct job_tu
 			continue;
 		}
 		TRY(e);
-		if (row.due_at <= cx->now_ms)
+		if (row.due_at <= cx->now_ms &&
+		    (!turns->admits || turns->admits(turns->arg, queue, &row.tenant_id)))
 			tenants[(*ret_count)++] = row.tenant_id;
 	}
 	turns->from[queue] = from;
@@ -243,57 +253,81 @@ static enum err claim_of_tenant(struct ctx *cx, enum job_queue queue, const stru
 	return e == ERR_END ? OK : e;
 }
 
-/* An even share for each tenant that waits; what one leaves is for those behind it. */
-static enum err claim_in_turn(struct ctx *cx, enum job_queue queue, struct job_turns *turns, struct batch *batch)
+/* Whose turn it is. */
+struct waiting {
+	struct id tenant[JOB_BATCH_MAX];
+	size_t n;
+};
+
+/* An even share for each of them; what one leaves is for those behind it. */
+static enum err claim_in_turn(struct ctx *cx, enum job_queue queue, const struct waiting *waiting,
+			      struct job_turns *turns, struct batch *batch)
 {
-	struct id tenants[JOB_BATCH_MAX];
-	size_t waiting, most = (size_t)QUEUES[queue].batch;
+	size_t most = (size_t)QUEUES[queue].batch;
 
-	TRY(next_tenants(cx, queue, turns, most, tenants, &waiting));
-	for (size_t i = 0; i < waiting && batch->n < most && !batch->closed; i++) {
-		size_t before = batch->n, share = (most - before) / (waiting - i);
+	for (size_t i = 0; i < waiting->n && batch->n < most && !batch->closed; i++) {
+		size_t before = batch->n, share = (most - before) / (waiting->n - i);
 
-		TRY(claim_of_tenant(cx, queue, &tenants[i], share > 0 ? share : 1, batch));
+		TRY(claim_of_tenant(cx, queue, &waiting->tenant[i], share > 0 ? share : 1, batch));
 		if (batch->closed && batch->n == before)
 			break; /* its turn is the next one */
-		turns->from[queue] = successor(tenants[i]);
+		turns->from[queue] = successor(waiting->tenant[i]);
 	}
 	return OK;
 }
 
+/* Those that are one tenant's and end at the same time are leased by one statement. */
 static enum err lease(struct ctx *cx, const struct batch *batch, struct str worker)
 {
-	for (size_t i = 0; i < batch->n; i++) {
-		const struct job *job = &batch->jobs[i];
-		const struct sql_job_lease_in in = {
-			.job_tenant = job->tenant, .job_id = job->id, .until = job->until, .worker = worker
-		};
+	for (size_t i = 0, next; i < batch->n; i = next) {
+		const struct job *first = &batch->jobs[i];
+		struct id ids[JOB_BATCH_MAX];
 
+		for (next = i; next < batch->n && batch->jobs[next].until == first->until &&
+			       id_eq(&batch->jobs[next].tenant, &first->tenant); next++)
+			ids[next - i] = batch->jobs[next].id;
+		const struct sql_job_lease_in in = {
+			.job_tenant = first->tenant,
+			.job_ids = { (const char *)ids, (next - i) * sizeof(ids[0]) },
+			.until = first->until,
+			.worker = worker,
+		};
 		TRY(sql_job_lease(cx->db, &in, NULL));
 	}
 	return OK;
 }
 
-enum err job_claim(struct ctx *cx, enum job_queue queue, struct job_turns *turns, struct str worker,
-		   struct job jobs[JOB_BATCH_MAX], size_t *ret_count)
+static enum err lease_in_turn(struct ctx *cx, enum job_queue queue, const struct waiting *waiting,
+			      struct job_turns *turns, struct str worker, struct batch *batch)
 {
-	struct job_turns next = *turns;
-	struct batch batch = { .jobs = jobs };
 	enum err e;
 
-	*ret_count = 0;
 	TRY(db_begin(cx->db));
-	e = claim_in_turn(cx, queue, &next, &batch);
+	e = claim_in_turn(cx, queue, waiting, turns, batch);
 	if (e == OK)
-		e = lease(cx, &batch, worker);
-	if (batch.n > 0)
+		e = lease(cx, batch, worker);
+	if (batch->n > 0)
 		lw_crash_point("job_leased");
 	if (e != OK) {
 		db_rollback(cx->db);
 		return e;
 	}
 	/* Nothing to lease is nothing to write: the commit costs no flush then. */
-	TRY(db_commit(cx->db));
+	return db_commit(cx->db);
+}
+
+enum err job_claim(struct ctx *cx, enum job_queue queue, struct job_turns *turns, struct str worker,
+		   struct job jobs[JOB_BATCH_MAX], size_t *ret_count)
+{
+	struct job_turns next = *turns;
+	struct waiting waiting = { 0 };
+	struct batch batch = { .jobs = jobs };
+
+	*ret_count = 0;
+	/* A look only: what is leased is read again. Most queues are empty most of the time, and cost no more. */
+	TRY(next_tenants(cx, queue, &next, (size_t)QUEUES[queue].batch, waiting.tenant, &waiting.n));
+	if (waiting.n > 0)
+		TRY(lease_in_turn(cx, queue, &waiting, &next, worker, &batch));
 	*ret_count = batch.n;
 	*turns = next;
 	return OK;

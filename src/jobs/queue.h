@@ -49,7 +49,7 @@ bool job_queue_parse(struct str text, enum job_queue *ret_queue) MUST_CHECK;
 bool job_queue_is_quick(enum job_queue queue);
 const struct job_kind_facts *job_kind_facts(enum job_kind kind);
 
-enum { JOB_PAYLOAD_MAX = 4096, JOB_BATCH_MAX = 32 };
+enum { JOB_PAYLOAD_MAX = 4096, JOB_BATCH_MAX = 10 };
 
 struct job_new {
 	enum job_kind kind;
@@ -86,9 +86,15 @@ enum err job_payload_id(struct arena *arena, const struct job *job, const char *
 
 /* --- for the worker ------------------------------------------------------------ */
 
-/* Whose turn it is in each queue: the first tenant from that id on. All nil at the start. */
+/* Whose turn it is in each queue: the first tenant from that id on, nil at the start. */
 struct job_turns {
 	struct id from[JOB_QUEUE_COUNT];
+	/*
+	 * Whether that tenant, which has a job that is due, may have a further one under way; asked in its turn, until
+	 * there are as many as a batch. NULL: each may.
+	 */
+	bool (*admits)(void *arg, enum job_queue queue, const struct id *tenant);
+	void *arg;
 };
 
 /*

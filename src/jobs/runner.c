@@ -77,30 +77,50 @@ static int64_t retry_at(const struct ctx *cx, const struct run *run)
 	return cx->now_ms + backoff_ms((unsigned)run->job->attempts, random);
 }
 
-static enum err note_failure(struct ctx *cx, const struct run *run, enum err e, struct str code, struct str words)
+struct burial {
+	struct ctx *cx;
+	const struct job *job;
+	job_burial also;
+	struct str code, words;
+};
+
+static enum err bury_both(struct db *db, void *arg)
+{
+	const struct burial *b = arg;
+
+	(void)db;
+	TRY(job_bury(b->cx, b->job, b->code, b->words));
+	return b->also(b->cx, b->job);
+}
+
+static enum err bury(const struct runner *runner, struct ctx *cx, const struct job *job, struct str code,
+		     struct str words)
+{
+	bool known = runner->host.burial && job->kind != JOB_KIND_COUNT;
+	struct burial b = { cx, job, known ? runner->host.burial[job->kind] : NULL, code, words };
+
+	TRY(b.also ? db_run(cx->db, bury_both, &b) : job_bury(cx, job, code, words));
+	tally_add(cx->tally, job_kind_facts(job->kind)->queue, TALLY_BURIED, 1);
+	return OK;
+}
+
+static enum err note_failure(const struct runner *runner, struct ctx *cx, const struct run *run, enum err e,
+			     struct str code, struct str words)
 {
 	const struct job *job = run->job;
 	const struct job_kind_facts *facts = job_kind_facts(job->kind);
 	bool last = run->hopeless || job->attempts >= facts->attempts;
-	enum err written;
 
 	log_end(job, last ? "a job failed for good" : "a job failed", e);
-	db_rollback(cx->db); /* of a handler that left one open: a failure needs no more than its one statement */
-	written = last ? job_bury(cx, job, code, words) : job_retry_later(cx, job, retry_at(cx, run), code, words);
-	if (written == OK)
-		tally_add(cx->tally, facts->queue, last ? TALLY_BURIED : TALLY_FAILED, 1);
-	return written;
+	db_rollback(cx->db); /* of a handler that left one open: a failure is written by itself */
+	if (last)
+		return bury(runner, cx, job, code, words);
+	TRY(job_retry_later(cx, job, retry_at(cx, run), code, words));
+	tally_add(cx->tally, facts->queue, TALLY_FAILED, 1);
+	return OK;
 }
 
 /* --- running --------------------------------------------------------------------- */
-
-/* Its worker died with it so often that it looks like the job's own doing. */
-static enum err bury_killer(struct ctx *cx, const struct job *job)
-{
-	TRY(job_bury(cx, job, STR("WORKER_DIED"), STR("The worker ended while it ran this job, too often.")));
-	tally_add(cx->tally, job_kind_facts(job->kind)->queue, TALLY_BURIED, 1);
-	return OK;
-}
 
 /* What isn't written is left to the lease's end, which brings the job back. */
 static enum err run_in(struct runner *runner, struct ctx *cx, struct run *run)
@@ -108,10 +128,12 @@ static enum err run_in(struct runner *runner, struct ctx *cx, struct run *run)
 	const struct job *job = run->job;
 	enum err e;
 
+	/* Its worker died with it so often that it looks like the job's own doing. */
 	if (job->attempts > job_kind_facts(job->kind)->attempts)
-		return bury_killer(cx, job);
+		return bury(runner, cx, job, STR("WORKER_DIED"),
+			    STR("The worker ended while it ran this job, too often."));
 	if (job->kind == JOB_KIND_COUNT)
-		return note_failure(cx, run, ERR_INTERNAL, STR("UNKNOWN_KIND"),
+		return note_failure(runner, cx, run, ERR_INTERNAL, STR("UNKNOWN_KIND"),
 				    STR("The worker that took this job doesn't know its kind."));
 	lw_crash_point("job_begun");
 	e = runner->host.handler[job->kind](cx, run);
@@ -121,7 +143,7 @@ static enum err run_in(struct runner *runner, struct ctx *cx, struct run *run)
 		return OK;
 	if (run->lost || e == ERR_DB_LOST || e == ERR_DB_UNSURE)
 		return e;
-	return note_failure(cx, run, e, str_of(err_code(e)), words_of(cx, e));
+	return note_failure(runner, cx, run, e, str_of(err_code(e)), words_of(cx, e));
 }
 
 static void run_one(struct runner *runner, const struct job *job)
@@ -136,6 +158,7 @@ static void run_one(struct runner *runner, const struct job *job)
 	e = cx->now_ms < job->until ? run_in(runner, cx, &run) : ERR_CONFLICT;
 	if (e != OK)
 		log_end(job, e == ERR_CONFLICT ? "a job's lease had ended" : "a job's end wasn't written", e);
+	runner->added = runner->added || cx->job_added;
 	runner->host.close(runner->host.arg, cx);
 }
 
@@ -157,7 +180,7 @@ static void wait_for(struct runner *runner, int64_t ms)
 
 static void note_claim_failure(struct runner *runner, enum err e)
 {
-	int64_t ms = (int64_t)RUNNER_POLL_MS << (runner->failures < 6 ? runner->failures : 6);
+	int64_t ms = (int64_t)RUNNER_AWAY_FIRST_MS << (runner->failures < 6 ? runner->failures : 6);
 
 	if (e == ERR_DB_RETRY) { /* another worker was in the way */
 		runner->due_ms = runner->host.now_ms(runner->host.arg);
@@ -188,17 +211,28 @@ static void next_queue(struct runner *runner)
 	runner->due_ms = runner->asleep_until_ms[first] > now_ms ? runner->asleep_until_ms[first] : now_ms;
 }
 
+static bool is_ours(const struct runner *runner, enum job_queue queue)
+{
+	switch (runner->host.role) {
+	case RUNNER_FOR_QUICK:
+		return job_queue_is_quick(queue);
+	case RUNNER_BUT_CALLS:
+		return queue != QUEUE_CALL;
+	default:
+		return true;
+	}
+}
+
 static void wake_all(struct runner *runner)
 {
 	for (int i = 0; i < JOB_QUEUE_COUNT; i++)
-		runner->asleep_until_ms[i] =
-			runner->host.quick_only && !job_queue_is_quick((enum job_queue)i) ? INT64_MAX : 0;
+		runner->asleep_until_ms[i] = is_ours(runner, (enum job_queue)i) ? 0 : INT64_MAX;
 	next_queue(runner);
 }
 
 void runner_init(struct runner *runner, const struct runner_host *host)
 {
-	*runner = (struct runner){ .host = *host };
+	*runner = (struct runner){ .host = *host, .turns = { .admits = host->admits, .arg = host->arg } };
 	(void)snprintf(runner->worker, sizeof(runner->worker), "%ld", (long)getpid());
 	wake_all(runner);
 }
@@ -226,10 +260,13 @@ void runner_step(struct runner *runner)
 		return;
 	}
 	runner->failures = 0;
+	runner->added = false;
 	for (size_t i = 0; i < count; i++)
 		loop_is_stopping() ? give_back(cx, &jobs[i]) : run_one(runner, &jobs[i]);
 	runner->host.close(runner->host.arg, cx);
+	if (runner->added)
+		runner->host.ring(runner->host.arg);
 	if (count == 0)
-		runner->asleep_until_ms[runner->queue] = runner->host.now_ms(runner->host.arg) + RUNNER_POLL_MS;
+		runner->asleep_until_ms[runner->queue] = runner->host.now_ms(runner->host.arg) + runner->host.poll_ms;
 	next_queue(runner);
 }

@@ -32,10 +32,19 @@ struct run {
  * words) are kept with the job. The context has the job's tenant as its scope and no open transaction.
  */
 typedef enum err (*job_handler)(struct ctx *cx, struct run *run);
+/* A job is dead: what becomes of its subject, in the transaction that buries it. */
+typedef enum err (*job_burial)(struct ctx *cx, const struct job *job);
 
 /* change(cx, arg) and the end of the job in one transaction, run again as a whole when the database asks for it. */
 enum err run_commit(struct ctx *cx, struct run *run, enum err (*change)(struct ctx *cx, void *arg),
 		    void *arg) MUST_CHECK;
+
+/* Which queues a process takes jobs from. */
+enum runner_role {
+	RUNNER_FOR_ALL,
+	RUNNER_BUT_CALLS, /* not those in which a tenant's own definition says how long somebody is waited for */
+	RUNNER_FOR_QUICK  /* only those whose jobs wait for nobody */
+};
 
 /* What a runner stands on: seams to the clock, the context and the handlers. */
 struct runner_host {
@@ -45,7 +54,12 @@ struct runner_host {
 	struct ctx *(*open)(void *arg, struct id tenant);
 	void (*close)(void *arg, struct ctx *cx);
 	const job_handler *handler; /* by kind */
-	bool quick_only; /* leaves queues alone whose jobs may wait for somebody else */
+	const job_burial *burial;   /* by kind, NULL for most; NULL: none at all */
+	void (*ring)(void *arg); /* jobs have added others: all processes look at once */
+	/* Whether that tenant may have a further job of that queue under way; NULL: each may. */
+	bool (*admits)(void *arg, enum job_queue queue, const struct id *tenant);
+	int64_t poll_ms; /* between two looks at a queue that had nothing */
+	enum runner_role role;
 };
 
 struct runner {
@@ -55,10 +69,11 @@ struct runner {
 	enum job_queue queue;      /* whose turn it is */
 	int64_t asleep_until_ms[JOB_QUEUE_COUNT]; /* one that had nothing isn't asked again at once */
 	int64_t due_ms;            /* on the host's clock */
+	bool added;                /* a job of the batch in hand has added others */
 	unsigned failures;         /* of claiming, in a row: the database is away */
 };
 
-enum { RUNNER_POLL_MS = 1000, RUNNER_AWAY_MAX_MS = 30000 };
+enum { RUNNER_AWAY_FIRST_MS = 1000, RUNNER_AWAY_MAX_MS = 30000 };
 
 void runner_init(struct runner *runner, const struct runner_host *host);
 /* When runner_step has something to do: at once while there were jobs, else at the next poll. */

@@ -7,13 +7,16 @@
 #include "connect/token.h"
 #include "connect/trial.h"
 #include "crypt/encode.h"
+#include "flow/execution.h"
 #include "hook/fetch_keys.h"
 #include "hook/publish.h"
 #include "identity/jwks.h"
 #include "identity/throttle.h"
 #include "jobs/loop.h"
 #include "jobs/queue_stat.h"
+#include "jobs/worker_stat.h"
 #include "net/http.h"
+#include "store/sql_ai.h"
 #include "store/sql_hook_key.h"
 #include "store/sql_idempotency.h"
 #include "store/sql_invitation.h"
@@ -28,16 +31,29 @@
 #include "vault/credential.h"
 #include "vault/tenant_key.h"
 
-enum { BATCH = 500, TOKENS = 100, TRIALS = 50, SYNCS = 200, BATCHES = 20, HEAD_EVERY_MS = 60000 };
+enum { BATCH = 500, TOKENS = 100, TRIALS = 50, SYNCS = 200, SCHEDULES = 200, BATCHES = 20, HEAD_EVERY_MS = 60000 };
 
 static const int64_t DAY_MS = 24 * 60 * 60 * 1000LL;
 
-const struct chore CHORES[] = {
-#define CHORE(name, interval_ms, words) { #name, interval_ms, chore_##name },
+static const struct {
+	struct chore chore;
+	enum chore_pace pace;
+} ALL[] = {
+#define CHORE(name, pace, interval_ms, words) { { #name, interval_ms, chore_##name }, CHORES_##pace },
 #include "main/chores.def"
 #undef CHORE
 };
-const size_t CHORE_COUNT = ARRAY_SIZE(CHORES);
+_Static_assert(ARRAY_SIZE(ALL) <= CHORES_MAX, "more chores than a process can keep");
+
+size_t chores_choose(unsigned paces, struct chore ret_table[CHORES_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ALL); i++)
+		if (ALL[i].pace & paces)
+			ret_table[n++] = ALL[i].chore;
+	return n;
+}
 
 /* --- the audit trail -------------------------------------------------------- */
 
@@ -162,13 +178,18 @@ enum err chore_connector_health(struct ctx *cx)
 	return trial_due(cx, TRIALS, &tried);
 }
 
-/* --- the queues ---------------------------------------------------------------- */
+/* --- for monitoring ------------------------------------------------------------- */
 
 enum err chore_queue_stat(struct ctx *cx) { return queue_stat_write(cx); }
+enum err chore_worker_stat(struct ctx *cx) { return worker_stat_write(cx); }
 
 /* --- records of providers ------------------------------------------------------ */
 
 enum err chore_sync_due(struct ctx *cx) { return sync_start_due(cx, SYNCS); }
+
+/* --- workflows ----------------------------------------------------------------- */
+
+enum err chore_schedules_due(struct ctx *cx) { return flow_schedules_due(cx, SCHEDULES); }
 
 /* --- what is over ----------------------------------------------------------- */
 
@@ -178,6 +199,7 @@ enum err chore_partitions(struct ctx *cx)
 	const struct sql_partitions_keep_in in = {
 		.event_days = cx->config->retention_event_days,
 		.job_days = cx->config->retention_job_days,
+		.execution_days = cx->config->retention_execution_days,
 	};
 
 	return sql_partitions_keep(cx->db, &in, NULL);
@@ -214,6 +236,8 @@ EXPIRE(hook_key)
 EXPIRE(hook_wish)
 EXPIRE(sync)
 EXPIRE(dead_job)
+EXPIRE(agent_message)
+EXPIRE(ai_usage)
 
 static enum err expire_mail(struct db *db, int64_t before_ms, int64_t *ret_rows)
 {
@@ -259,6 +283,8 @@ enum err chore_expire(struct ctx *cx)
 		{ expire_mail, 30 * DAY_MS },
 		{ expire_event_key, (cx->config->retention_event_days + 1) * DAY_MS },
 		{ expire_dead_job, cx->config->retention_dead_job_days * DAY_MS },
+		{ expire_agent_message, cx->config->retention_ai_days * DAY_MS },
+		{ expire_ai_usage, cx->config->retention_ai_days * DAY_MS },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -2,9 +2,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "ai/forget.h"
 #include "connect/connector.h"
+#include "flow/execution.h"
 #include "hook/hook.h"
 #include "identity/admin.h"
+#include "knowledge/knowledge.h"
 #include "main/ctl.h"
 #include "store/sql_tenant.h"
 #include "sync/sync.h"
@@ -43,6 +46,9 @@ static enum err end_tenant(struct ctl *ctl, void *arg)
 	(void)arg;
 	ctx_audit_target(&ctl->cx, ID_TENANT, &ctl->cx.who.tenant);
 	TRY(identity_tenant_end(&ctl->cx));
+	TRY(flow_forget_tenant(&ctl->cx));
+	TRY(ai_forget_tenant(&ctl->cx));
+	TRY(knowledge_forget_tenant(&ctl->cx));
 	TRY(hook_forget_tenant(&ctl->cx));
 	TRY(sync_forget_tenant(&ctl->cx));
 	TRY(connector_forget_tenant(&ctl->cx));

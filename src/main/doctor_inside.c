@@ -12,6 +12,7 @@
 
 #include "core/outbound.h"
 #include "crypt/keyring.h"
+#include "expr/expr.h"
 #include "main/doctor.h"
 #include "store/db.h"
 #include "store/migrate.h"
@@ -239,6 +240,20 @@ static void look_at_worker(struct doctor *d)
 		fclose(file);
 }
 
+static void look_at_expressions(struct doctor *d)
+{
+	const char *path = d->ctl->config->expression_socket;
+	struct expr_failure failure;
+	struct expr *expr = NULL;
+
+	if (expr_new(path, &expr) == OK && expr_check(expr, STR("."), &failure) == OK)
+		doctor_ok(d, "latch-expr", "latch-expr answers on %s.", path);
+	else
+		doctor_fault(d, "latch-expr", "Start latch-expr, and read its log.", "latch-expr doesn't answer on %s%s%s.", path,
+			     expr ? ": " : "", expr ? failure.words : "");
+	expr_free(expr);
+}
+
 static void look_at_egress(struct doctor *d)
 {
 	struct egress_policy *policy = NULL;
@@ -260,5 +275,6 @@ void doctor_look_at_machine(struct doctor *d)
 	look_at_socket(d, "front", config->front_socket);
 	look_at_socket(d, "vault", config->vault_socket);
 	look_at_worker(d);
+	look_at_expressions(d);
 	look_at_egress(d);
 }

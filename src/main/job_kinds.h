@@ -5,5 +5,6 @@
 #include "jobs/runner.h"
 
 extern const job_handler JOB_HANDLERS[JOB_KIND_COUNT];
+extern const job_burial JOB_BURIALS[JOB_KIND_COUNT];
 
 #endif

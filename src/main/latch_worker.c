@@ -1,8 +1,11 @@
 /*
  * latch-worker: what happens without anybody waiting for it, as the vault's
  * user. A master keeps the processes alive and replaces them on SIGHUP; each of
- * them takes jobs from the queue, and the first one keeps the chores as well.
- * More of them on other hosts don't disturb each other.
+ * them takes jobs from the queue. The last one does nothing that takes long:
+ * quick jobs, and the chores that must not wait. The first one keeps the other
+ * chores, and makes no calls for workflows: those wait as long as a tenant says,
+ * and mails and deliveries don't wait with them. More of them on other hosts
+ * don't disturb each other.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -17,6 +20,7 @@
 #include "core/config.h"
 #include "core/metrics.h"
 #include "crypt/keyring.h"
+#include "expr/expr.h"
 #include "fcgi/pool.h"
 #include "fcgi/sandbox.h"
 #include "jobs/bell.h"
@@ -24,6 +28,7 @@
 #include "jobs/loop.h"
 #include "jobs/runner.h"
 #include "jobs/tally.h"
+#include "knowledge/reader.h"
 #include "main/chores.h"
 #include "main/job_kinds.h"
 #include "main/start.h"
@@ -33,6 +38,9 @@
 
 enum { ARENA_MAX_BYTES = 64 << 20, CONTEXTS = 2 };
 
+/* So many processes there are at least when one of them leaves the calls of workflows to the others. */
+enum { PROCESSES_WITH_ROLES = 3 };
+
 /* The master: everything here is inherited by the processes that it starts. */
 struct program {
 	const char *config_path;
@@ -40,20 +48,26 @@ struct program {
 	struct catalog *catalog;
 	struct metrics *metrics;
 	struct calls *calls;
+	struct calls *seats; /* who has jobs of QUEUE_CALL under way */
 	struct tally *tally;
 	int bell_fd;
+	struct chime chime;
 	struct pool_options options;
 };
 
 /* One process. */
 struct worker {
 	const struct program *program;
+	unsigned number;
 	struct keyring *vault_keys, *front_keys;
 	struct egress_policy *egress;
+	struct expr *expr;
 	struct db *db;
 	struct arena *arena[CONTEXTS];
 	struct ctx context[CONTEXTS];
 	size_t open; /* of the contexts */
+	int seat;    /* of the job in hand, when it is of QUEUE_CALL */
+	struct chore own[CHORES_MAX]; /* none: it keeps no chores */
 	struct chores chores;
 	struct runner runner;
 	char why[KEYRING_WHY_MAX]; /* the keys don't fit */
@@ -77,6 +91,7 @@ static struct ctx *open_context(void *arg, struct id tenant)
 		.vault_keys = worker->vault_keys,
 		.front_keys = worker->front_keys,
 		.egress = worker->egress,
+		.expr = worker->expr,
 		.catalog = program->catalog,
 		.calls = program->calls,
 		.metrics = program->metrics,
@@ -118,11 +133,21 @@ static enum err ready(void *arg, const char **ret_why)
 	return vault_check_keys(worker->db, worker->vault_keys, VAULT_PURPOSE, worker->why);
 }
 
+/* Work was added by this process: for itself, or for the others. */
+static void ring(void *arg)
+{
+	struct worker *worker = arg;
+
+	chime_strike(&worker->program->chime, worker->program->options.workers);
+}
+
 static enum err call_chore(void *arg, const struct chore *chore)
 {
 	struct ctx *cx = open_context(arg, ID_NIL);
 	enum err e = cx ? chore->run(cx) : ERR_INTERNAL;
 
+	if (cx && cx->job_added)
+		ring(arg);
 	if (cx)
 		close_context(arg, cx);
 	return e;
@@ -130,14 +155,64 @@ static enum err call_chore(void *arg, const struct chore *chore)
 
 static int64_t chores_due(const void *state) { return chores_due_ms(state); }
 static void step_chores(void *state) { chores_step(state); }
-static int64_t jobs_due(const void *state) { return runner_due_ms(state); }
-static void step_jobs(void *state) { runner_step(state); }
+
+static int64_t jobs_due(const void *state)
+{
+	const struct worker *worker = state;
+
+	return runner_due_ms(&worker->runner);
+}
+
+static bool is_last(const struct worker *worker)
+{
+	return worker->number + 1 == worker->program->options.workers;
+}
+
+static enum runner_role role_of(const struct worker *worker)
+{
+	if (worker->number > 0)
+		return is_last(worker) ? RUNNER_FOR_QUICK : RUNNER_FOR_ALL;
+	return worker->program->options.workers < PROCESSES_WITH_ROLES ? RUNNER_FOR_ALL : RUNNER_BUT_CALLS;
+}
+
+/* One process less than take them, where there are several: one tenant's calls leave another's a process. */
+static int64_t seats_of_tenant(const struct worker *worker)
+{
+	int64_t processes = worker->program->options.workers, callers = processes - 2;
+	int64_t most = worker->program->config->limits_calls_per_tenant;
+
+	if (callers < 2)
+		return 1;
+	return callers - 1 < most ? callers - 1 : most;
+}
+
+/* The seat is kept to the end of the job; of a process that dies it is free at once. */
+static bool admits(void *arg, enum job_queue queue, const struct id *tenant)
+{
+	struct worker *worker = arg;
+
+	if (queue != QUEUE_CALL)
+		return true;
+	return calls_enter(worker->program->seats, tenant, STR("job"), seats_of_tenant(worker), CALLS_PLACES,
+			   clock_now_ms(), INT64_MAX, &worker->seat) == OK;
+}
+
+static void step_jobs(void *state)
+{
+	struct worker *worker = state;
+
+	runner_step(&worker->runner);
+	calls_leave(worker->program->seats, worker->seat);
+	worker->seat = CALLS_NO_PLACE;
+}
 
 static void rung(void *arg)
 {
 	struct worker *worker = arg;
 
-	bell_clear(worker->program->bell_fd);
+	if (bell_clear(worker->program->bell_fd))
+		ring(worker);
+	chime_clear(worker->program->chime.fd[worker->number]);
 	runner_wake(&worker->runner);
 }
 
@@ -150,6 +225,7 @@ static enum err open_worker(struct worker *worker)
 	TRY(start_keys(config, KEYS_VAULT, &worker->vault_keys));
 	TRY(start_keys(config, KEYS_FRONT, &worker->front_keys));
 	TRY(start_egress(config, &worker->egress));
+	TRY(expr_new(config->expression_socket, &worker->expr));
 	TRY(start_database(config, ACCOUNT_WORKER, &worker->db));
 	for (size_t i = 0; i < CONTEXTS; i++)
 		if (!(worker->arena[i] = arena_new(ARENA_MAX_BYTES)))
@@ -160,6 +236,7 @@ static enum err open_worker(struct worker *worker)
 static void close_worker(struct worker *worker)
 {
 	db_free(worker->db);
+	expr_free(worker->expr);
 	egress_policy_free(worker->egress);
 	keyring_free(worker->front_keys);
 	keyring_free(worker->vault_keys);
@@ -167,38 +244,49 @@ static void close_worker(struct worker *worker)
 		arena_free(worker->arena[i]);
 }
 
-/* One process keeps the chores; all of them take jobs. */
-static void work(struct worker *worker, bool keeps_chores)
+static void work(struct worker *worker)
 {
-	const struct work work[] = { { &worker->runner, jobs_due, step_jobs },
+	const struct work work[] = { { worker, jobs_due, step_jobs },
 				     { &worker->chores, chores_due, step_chores } };
 
 	loop_run(&(struct loop_options){
 		.work = work,
-		.kinds = keeps_chores ? 2 : 1,
-		.bell_fd = worker->program->bell_fd,
+		.kinds = ARRAY_SIZE(work),
+		.bells = { worker->program->bell_fd, worker->program->chime.fd[worker->number] },
 		.arg = worker,
 		.rung = rung,
 	});
 }
 
-/* Of several processes the last one takes quick jobs only: receivers that don't answer never hold those up. */
-static enum err prepare(struct worker *worker, unsigned number)
+static enum err prepare_chores(struct worker *worker)
 {
-	const struct chores_host chores_host = {
-		.arg = worker, .now_ms = now_ms, .ready = ready, .call = call_chore
-	};
+	const struct chores_host host = { .arg = worker, .now_ms = now_ms, .ready = ready, .call = call_chore };
+	unsigned paces = (worker->number == 0 ? CHORES_PATIENT : 0u) | (is_last(worker) ? CHORES_PROMPT : 0u);
+
+	return chores_init(&worker->chores, worker->own, chores_choose(paces, worker->own), &host);
+}
+
+/*
+ * Of several processes the last one takes quick jobs only: receivers that don't answer hold up neither those nor the
+ * sealing of the audit trail.
+ */
+static enum err prepare(struct worker *worker)
+{
 	const struct runner_host runner_host = {
 		.arg = worker,
 		.now_ms = now_ms,
 		.open = open_context,
 		.close = close_context,
 		.handler = JOB_HANDLERS,
-		.quick_only = number > 0 && number + 1 == worker->program->options.workers,
+		.burial = JOB_BURIALS,
+		.ring = ring,
+		.poll_ms = worker->program->config->worker_poll_ms,
+		.role = role_of(worker),
+		.admits = admits,
 	};
 
 	TRY(open_worker(worker));
-	TRY(chores_init(&worker->chores, CHORES, CHORE_COUNT, &chores_host));
+	TRY(prepare_chores(worker));
 	runner_init(&worker->runner, &runner_host);
 	return OK;
 }
@@ -210,11 +298,14 @@ static int live(void *arg, const struct worker_seat *seat)
 
 	if (worker) {
 		worker->program = arg;
-		e = prepare(worker, seat->number);
+		worker->number = seat->number;
+		worker->seat = CALLS_NO_PLACE;
+		e = prepare(worker);
 	}
 	if (e == OK) {
+		metrics_add(worker->program->metrics, METRIC_WORKER_STARTS, 1);
 		seat_say_ready(seat);
-		work(worker, seat->number == 0);
+		work(worker);
 	} else {
 		log_write(LOG_ERROR, "a worker can't start", LOG_FIELDS(log_err(e)));
 	}
@@ -285,8 +376,10 @@ static enum err run(struct program *program)
 	TRY(check_keys(program->config));
 	TRY(metrics_new(&program->metrics));
 	TRY(calls_new(program->metrics, &program->calls));
+	TRY(calls_new(NULL, &program->seats));
 	TRY(tally_new(&program->tally));
 	TRY(bell_hang(program->config->worker_bell, &program->bell_fd));
+	TRY(chime_hang(&program->chime));
 	program->options = (struct pool_options){ .arg = program, .reload = reload, .live = live };
 	set_options(program);
 	if (program->config->server_sandbox)
@@ -311,6 +404,9 @@ int main(int argc, char **argv)
 	struct program program = { .bell_fd = -1 };
 	int option;
 
+	/* Its own child: see knowledge/reader.h. */
+	if (argc == 3 && str_eq(str_of(argv[1]), STR(READER_OPTION)))
+		return reader_main(argv[2]);
 	while ((option = getopt_long(argc, argv, "c:hv", OPTIONS, NULL)) != -1) {
 		switch (option) {
 		case 'c': program.config_path = optarg; break;

@@ -20,9 +20,11 @@
 #include "core/metrics.h"
 #include "core/rate.h"
 #include "crypt/keyring.h"
+#include "expr/expr.h"
 #include "fcgi/listen.h"
 #include "fcgi/pool.h"
 #include "fcgi/sandbox.h"
+#include "flow/templates.h"
 #include "identity/identity.h"
 #include "main/start.h"
 #include "net/egress.h"
@@ -34,6 +36,7 @@ struct program {
 	enum route_pool pool;
 	struct config *config;
 	struct catalog *catalog; /* read-only: the workers have it since their fork, as the configuration */
+	struct templates *templates; /* the same; NULL in the vault pool */
 	struct metrics *metrics;
 	struct rate_table *rates;
 	struct calls *calls; /* NULL in the front pool */
@@ -45,6 +48,7 @@ struct worker {
 	struct keyring *front_keys, *vault_keys;
 	struct identity *identity;
 	struct egress_policy *egress;
+	struct expr *expr;
 	struct db *db;
 	struct server *server;
 };
@@ -62,6 +66,7 @@ static void worker_free(struct worker *worker)
 	server_free(worker->server);
 	identity_free(worker->identity);
 	egress_policy_free(worker->egress);
+	expr_free(worker->expr);
 	db_free(worker->db);
 	keyring_free(worker->vault_keys);
 	keyring_free(worker->front_keys);
@@ -94,6 +99,7 @@ static enum err open_worker(const struct program *program, struct worker *worker
 		TRY(start_keys(config, KEYS_VAULT, &worker->vault_keys));
 		TRY(start_egress(config, &worker->egress));
 	}
+	TRY(expr_new(config->expression_socket, &worker->expr));
 	TRY(start_database(config, pool_account(program->pool), &worker->db));
 	TRY(open_identity(config, worker->front_keys, &worker->identity));
 	TRY(check_setup());
@@ -106,7 +112,9 @@ static enum err open_worker(const struct program *program, struct worker *worker
 			.front_keys = worker->front_keys,
 			.vault_keys = worker->vault_keys,
 			.catalog = program->catalog,
+			.templates = program->templates,
 			.egress = worker->egress,
+			.expr = worker->expr,
 			.calls = program->calls,
 			.metrics = program->metrics,
 			.rates = program->rates,
@@ -148,8 +156,8 @@ static void set_options(struct program *program)
 	o->workers = (unsigned)(front ? config->front_workers : config->vault_workers);
 	o->pidfile = front ? config->front_pidfile : config->vault_pidfile;
 	o->drain_ms = (int)config->server_drain_ms;
-	o->worker.mode = front ? WORKER_POLLING : WORKER_SINGLE;
-	o->worker.connections = front ? (size_t)config->front_connections : 1;
+	o->worker.mode = WORKER_POLLING;
+	o->worker.connections = (size_t)(front ? config->front_connections : config->vault_connections);
 	o->worker.recycle_after = (unsigned)(front ? config->front_recycle_requests : config->vault_recycle_requests);
 }
 
@@ -203,30 +211,46 @@ static enum err check_egress(const struct program *program)
 	return OK;
 }
 
-/* Workers of the old generation have copies of the old configuration and catalogue, since their fork. */
+/* What is read from files besides the configuration. */
+static enum err load(struct program *program)
+{
+	TRY(start_catalog(program->config, &program->catalog));
+	return program->pool == ROUTE_FRONT ? start_templates(program->config, &program->templates) : OK;
+}
+
+static void unload(struct program *program)
+{
+	templates_free(program->templates);
+	catalog_free(program->catalog);
+	config_free(program->config);
+	program->templates = NULL;
+	program->catalog = NULL;
+	program->config = NULL;
+}
+
+/* Workers of the old generation have copies of what the old one read, since their fork. */
 static enum err reload(void *arg)
 {
-	struct program *program = arg, next = *program;
-	struct config *old = program->config;
-	struct catalog *old_catalog = program->catalog;
+	struct program *program = arg, next = *program, old = *program;
 	enum err e;
 
 	TRY(start_config(program->config_path, &next.config));
 	next.catalog = NULL;
+	next.templates = NULL;
 	e = check_keys(&next);
 	if (e == OK)
 		e = check_egress(&next);
 	if (e == OK)
-		e = start_catalog(next.config, &next.catalog);
+		e = load(&next);
 	if (e != OK) {
-		config_free(next.config);
+		unload(&next);
 		return e;
 	}
 	program->config = next.config;
 	program->catalog = next.catalog;
+	program->templates = next.templates;
 	set_options(program); /* from here on nothing points into the old ones */
-	config_free(old);
-	catalog_free(old_catalog);
+	unload(&old);
 	return OK;
 }
 
@@ -253,7 +277,7 @@ static enum err run_pool(struct program *program)
 
 	TRY(check_egress(program));
 	TRY(check_keys(program));
-	TRY(start_catalog(program->config, &program->catalog));
+	TRY(load(program));
 	TRY(metrics_new(&program->metrics));
 	TRY(rate_table_new(&program->rates));
 	if (program->pool == ROUTE_VAULT)
@@ -319,7 +343,6 @@ int main(int argc, char **argv)
 		return usage(stderr);
 	bool ran = start_process(program.pool == ROUTE_FRONT ? "latchd front" : "latchd vault") == OK &&
 		   start_config(program.config_path, &program.config) == OK && run_pool(&program) == OK;
-	catalog_free(program.catalog);
-	config_free(program.config);
+	unload(&program);
 	return ran ? EXIT_SUCCESS : EXIT_FAILURE;
 }

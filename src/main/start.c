@@ -2,50 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/json_read.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "connect/catalog.h"
 #include "core/outbound.h"
 #include "crypt/keyring.h"
+#include "flow/templates.h"
 #include "store/db.h"
 
-enum { SECRET_FILE_MAX = 4096, LARGE_BLOCK = 1 << 20 };
-
-enum err start_process(const char *program)
-{
-	process_guard_secrets();
-	/* Left to itself, glibc keeps the first 19 MiB that an Argon2id hash gives back: in each worker, for ever. */
-	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
-	umask(0077);
-	log_setup(program, LOG_INFO);
-	return json_setup();
-}
-
-enum err start_config(const char *path, struct config **ret_config)
-{
-	const char *from_environment = getenv("LATCHWORK_CONF");
-	char why[CONFIG_WHY_MAX];
-	enum log_level level;
-	enum err e;
-
-	if (!path)
-		path = from_environment ? from_environment : LATCHWORK_CONF;
-	e = config_load(path, why, ret_config);
-	if (e != OK) {
-		log_write(LOG_ERROR, "the configuration can't be used", LOG_FIELDS(log_text("why", why)));
-		return e;
-	}
-	/* config_load has refused every other word. */
-	if (log_level_parse(str_of((*ret_config)->server_log_level), &level))
-		log_set_level(level);
-	return OK;
-}
+enum { SECRET_FILE_MAX = 4096 };
 
 static enum err read_secret(const char *path, struct secret *ret_secret)
 {
@@ -141,4 +109,14 @@ enum err start_catalog(const struct config *config, struct catalog **ret_catalog
 	}
 	*ret_catalog = catalog;
 	return OK;
+}
+
+enum err start_templates(const struct config *config, struct templates **ret_templates)
+{
+	char why[TEMPLATES_WHY_MAX];
+	enum err e = templates_load(config->workflows_template_dir, why, ret_templates);
+
+	if (e != OK)
+		log_write(LOG_ERROR, "the templates can't be used", LOG_FIELDS(log_err(e), log_text("why", why)));
+	return e;
 }

@@ -11,6 +11,7 @@
 #include "core/config.h"
 
 struct catalog;
+struct templates;
 struct db;
 struct egress_policy;
 struct keyring;
@@ -30,6 +31,9 @@ enum err start_database(const struct config *config, enum account account, struc
 
 /* What may be called outside: the section [egress]. */
 enum err start_egress(const struct config *config, struct egress_policy **ret_policy) MUST_CHECK;
+
+/* The directory of [workflows]. */
+enum err start_templates(const struct config *config, struct templates **ret_templates) MUST_CHECK;
 
 /* The connector types of [connectors]. */
 enum err start_catalog(const struct config *config, struct catalog **ret_catalog) MUST_CHECK;

@@ -18,25 +18,69 @@ enum {
 /* One request under way. */
 struct fetch {
 	struct transfer transfer;
+	const struct http_request *request;
 	struct curl_slist *headers;
-	struct buf *body;
-	size_t header_bytes;
+	const struct http_sink *sink;
+	size_t header_bytes, body_bytes;
+	enum err refused; /* why we ended it ourselves */
+	int64_t moved_us; /* when something was sent or came, and how much it had been by then */
+	curl_off_t moved;
 	struct http_answer *answer;
 };
 
+static enum err read_answer(struct fetch *fetch);
+
 /* --- what curl asks us ------------------------------------------------------ */
 
-static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
+/* Anything but the size that was offered ends the transfer. */
+static size_t refuse(struct fetch *fetch, enum err e, enum http_failure failure, const char *why)
+{
+	fetch->refused = e;
+	transfer_blame(&fetch->transfer, failure, why);
+	return 0;
+}
+
+static size_t take_body(const char *bytes, size_t size, size_t n, void *arg)
 {
 	struct fetch *fetch = arg;
+	const struct http_sink *sink = fetch->sink;
+	enum err e = OK;
 
-	buf_add(fetch->body, bytes, size * n);
-	if (buf_error(fetch->body) == OK)
+	if (size * n == 0)
+		return 0;
+	if (fetch->body_bytes == 0)
+		e = read_answer(fetch);
+	if (e == OK && size * n > sink->max - fetch->body_bytes)
+		e = ERR_TOO_BIG;
+	fetch->body_bytes += size * n;
+	if (e == OK)
+		e = sink->take(sink->arg, fetch->answer, (struct str){ bytes, size * n });
+	if (e == OK)
 		return size * n;
-	if (buf_error(fetch->body) == ERR_TOO_BIG)
-		transfer_blame(&fetch->transfer, HTTP_TOO_LARGE, "the answer is too large");
-	else
-		transfer_blame(&fetch->transfer, HTTP_OURS, "out of memory");
+	if (e == ERR_TOO_BIG)
+		return refuse(fetch, ERR_UPSTREAM, HTTP_TOO_LARGE, "the answer is too large");
+	if (e == ERR_NO_MEMORY)
+		return refuse(fetch, e, HTTP_OURS, "out of memory");
+	return refuse(fetch, e, HTTP_OURS, "the rest of the answer isn't wanted");
+}
+
+/* curl asks about once a second, and whenever something moves. */
+static int watch(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+		 curl_off_t up)
+{
+	struct fetch *fetch = arg;
+	int64_t now_us = clock_monotonic_us();
+
+	(void)down_total;
+	(void)up_total;
+	if (down + up != fetch->moved || fetch->moved_us == 0) {
+		fetch->moved = down + up;
+		fetch->moved_us = now_us;
+	} else if (now_us - fetch->moved_us > (int64_t)fetch->sink->idle_ms * 1000) {
+		(void)refuse(fetch, ERR_UPSTREAM_TIMEOUT, HTTP_TIMEOUT,
+			     "nothing came for too long");
+		return 1;
+	}
 	return 0;
 }
 
@@ -57,6 +101,11 @@ static bool set_callbacks(struct fetch *fetch)
 {
 	CURL *curl = fetch->transfer.curl;
 
+	if (fetch->sink->idle_ms > 0 &&
+	    (!transfer_set_number(&fetch->transfer, CURLOPT_NOPROGRESS, 0) ||
+	     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch) != CURLE_OK ||
+	     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, fetch) != CURLE_OK))
+		return false;
 	return curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_WRITEDATA, fetch) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
@@ -215,8 +264,9 @@ static void copy_wanted(struct fetch *fetch, struct str name, char ret_value[HTT
 		snprintf(ret_value, HTTP_WANTED_VALUE_MAX, "%s", value);
 }
 
-static enum err read_answer(struct fetch *fetch, const struct http_request *request)
+static enum err read_answer(struct fetch *fetch)
 {
+	const struct http_request *request = fetch->request;
 	struct http_answer *answer = fetch->answer;
 	const char *type = NULL, *retry = answer_header(fetch, "Retry-After");
 	long status = 0;
@@ -261,9 +311,9 @@ static enum err look_up(struct transfer *transfer, struct str url,
 	return e;
 }
 
-static enum err perform(struct fetch *fetch, const struct http_request *request,
-			const struct egress_policy *policy)
+static enum err perform(struct fetch *fetch, const struct egress_policy *policy)
 {
+	const struct http_request *request = fetch->request;
 	int64_t begun_us = clock_monotonic_us();
 	int timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : egress_timeout_ms(policy);
 	struct transfer *t = &fetch->transfer;
@@ -281,30 +331,58 @@ static enum err perform(struct fetch *fetch, const struct http_request *request,
 	TRY(set_request(fetch, request));
 	CURLcode code = curl_easy_perform(t->curl);
 	fetch->answer->sent = was_sent(fetch);
-	return code == CURLE_OK ? read_answer(fetch, request) : transfer_failed(t, code);
+	if (fetch->refused != OK)
+		return fetch->refused;
+	return code == CURLE_OK ? read_answer(fetch) : transfer_failed(t, code);
 }
 
-enum err http_fetch(const struct http_request *request, const struct egress_policy *policy,
-		    struct buf *body, struct http_answer *ret_answer)
+enum err http_stream(const struct http_request *request, const struct egress_policy *policy,
+		     const struct http_sink *sink, struct http_answer *ret_answer)
 {
-	struct fetch fetch = { .body = body, .answer = ret_answer };
+	struct fetch fetch = { .request = request, .sink = sink, .answer = ret_answer };
 	enum err e;
 
-	buf_clear(body);
 	*ret_answer = (struct http_answer){ .retry_after_s = -1 };
 	if (!method_ok(request->method)) {
 		ret_answer->failure = HTTP_OURS;
 		return ERR_BAD_INPUT;
 	}
-	e = perform(&fetch, request, policy);
+	e = perform(&fetch, policy);
 	if (e != OK) {
 		transfer_blame(&fetch.transfer, HTTP_OURS, "the request can't be made");
 		ret_answer->failure = fetch.transfer.failure;
 		ret_answer->why = fetch.transfer.why;
-		buf_clear(body);
 	}
 	transfer_close(&fetch.transfer);
 	curl_slist_free_all(fetch.headers);
+	return e;
+}
+
+static enum err add_piece(void *arg, const struct http_answer *answer, struct str piece)
+{
+	struct buf *body = arg;
+
+	(void)answer;
+	buf_add_str(body, piece);
+	return buf_error(body);
+}
+
+enum err http_fetch(const struct http_request *request, const struct egress_policy *policy,
+		    struct buf *body, struct http_answer *ret_answer)
+{
+	const struct http_sink sink = { .take = add_piece, .arg = body, .max = SIZE_MAX };
+	enum err e;
+
+	buf_clear(body);
+	e = http_stream(request, policy, &sink, ret_answer);
+	if (e != OK) {
+		buf_clear(body);
+		/* Half an answer is none. */
+		*ret_answer = (struct http_answer){ .failure = ret_answer->failure,
+						    .sent = ret_answer->sent,
+						    .why = ret_answer->why,
+						    .retry_after_s = -1 };
+	}
 	return e;
 }
 

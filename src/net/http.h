@@ -19,7 +19,7 @@
 #include "base/str.h"
 #include "net/egress.h"
 
-enum { HTTP_TYPE_MAX = 128, HTTP_WANTED_MAX = 4, HTTP_WANTED_VALUE_MAX = 4096 };
+enum { HTTP_TYPE_MAX = 128, HTTP_WANTED_MAX = 8, HTTP_WANTED_VALUE_MAX = 4096 };
 
 struct http_header {
 	const char *name;
@@ -73,6 +73,25 @@ struct http_answer {
  */
 enum err http_fetch(const struct http_request *request, const struct egress_policy *policy,
 		    struct buf *body, struct http_answer *ret_answer) MUST_CHECK;
+
+/* Where the body of an answer goes that is read as it comes. */
+struct http_sink {
+	/*
+	 * Takes the next piece, cut anywhere. The answer's status and headers are there. Anything but OK ends the
+	 * transfer with that error; ERR_TOO_BIG means what passing `max` does.
+	 */
+	enum err (*take)(void *arg, const struct http_answer *answer, struct str piece);
+	void *arg;
+	size_t max; /* bytes of the whole body; past it: ERR_UPSTREAM, HTTP_TOO_LARGE */
+	int idle_ms; /* the longest silence, give or take a second: then ERR_UPSTREAM_TIMEOUT; 0: any */
+};
+
+/*
+ * http_fetch for an answer that is of use before its end. When it fails, what was handed over is the beginning of the
+ * body, and `ret_answer` has a status if the answer had begun. OK: the body came whole.
+ */
+enum err http_stream(const struct http_request *request, const struct egress_policy *policy,
+		     const struct http_sink *sink, struct http_answer *ret_answer) MUST_CHECK;
 
 /* The date of a header (RFC 9110, section 5.6.7); false for anything else. */
 bool http_date(const char *text, int64_t *ret_ms) MUST_CHECK;

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-enum { TICK_US = 100000 };
+enum { TICK_US = 100000, SERVER_AHEAD_MS = 200 };
 
 /* --- beginning and end ------------------------------------------------------ */
 
@@ -53,16 +53,17 @@ enum err attempt_ends(struct attempt *attempt, enum login_end end, const char *w
 	return OK;
 }
 
-static enum err ask_guard(struct attempt *attempt, const struct login *login,
-			  const struct egress_policy *policy, const uint16_t *usual, size_t usuals)
+/* ERR_END: the answer is there. */
+static enum err ask_guard(struct attempt *attempt, const uint16_t *usual, size_t usuals)
 {
+	const struct login *login = attempt->login;
 	uint16_t port = login->port != 0 ? login->port : usual[0];
 	bool is_usual = false;
 	enum err e;
 
 	for (size_t i = 0; i < usuals; i++)
 		is_usual = is_usual || usual[i] == port;
-	e = egress_allow_host(policy, login->host, port, is_usual, &attempt->target);
+	e = egress_allow_host(attempt->policy, login->host, port, is_usual, &attempt->target);
 	switch (e) {
 	case OK: return OK;
 	case ERR_HOST_FORBIDDEN: (void)attempt_ends(attempt, LOGIN_FORBIDDEN, NULL); return ERR_END;
@@ -74,10 +75,11 @@ static enum err ask_guard(struct attempt *attempt, const struct login *login,
 	}
 }
 
-static enum err set_trust(struct attempt *attempt, const struct login *login,
-			  const struct egress_policy *policy)
+static enum err set_trust(struct attempt *attempt)
 {
-	attempt->trust = egress_trust(policy, &attempt->target);
+	const struct login *login = attempt->login;
+
+	attempt->trust = egress_trust(attempt->policy, &attempt->target);
 	if (login->ca.n > 0) {
 		TRY(trust_text(login->ca, &attempt->own_trust));
 		attempt->trust = trust_of(&attempt->own_trust);
@@ -88,31 +90,19 @@ static enum err set_trust(struct attempt *attempt, const struct login *login,
 	return trust_text(login->key, &attempt->key);
 }
 
-enum err attempt_begin(struct attempt *attempt, const struct login *login,
-		       const struct egress_policy *policy, const uint16_t *usual, size_t usuals,
-		       struct login_answer *ret_answer)
+static enum err prepare(struct attempt *attempt, const uint16_t *usual, size_t usuals)
 {
-	int timeout_ms = login->timeout_ms > 0 ? login->timeout_ms : egress_timeout_ms(policy);
-
-	*attempt = (struct attempt){
-		.own_trust = { .fd = -1 },
-		.certificate = { .fd = -1 },
-		.key = { .fd = -1 },
-		.ends_us = clock_monotonic_us() + timeout_ms * (int64_t)1000,
-		.answer = ret_answer,
-	};
-	*ret_answer = (struct login_answer){ .end = LOGIN_DONE };
-	if (!copy_values(attempt, login)) {
+	if (!copy_values(attempt, attempt->login)) {
 		(void)attempt_ends(attempt, LOGIN_ODD,
 				   "A value is too long or has characters that can't be sent.");
 		return ERR_END;
 	}
-	TRY(copy_password(attempt, login->password));
-	TRY(ask_guard(attempt, login, policy, usual, usuals));
-	return set_trust(attempt, login, policy);
+	TRY(copy_password(attempt, attempt->login->password));
+	TRY(ask_guard(attempt, usual, usuals));
+	return set_trust(attempt);
 }
 
-void attempt_end(struct attempt *attempt)
+static void attempt_done(struct attempt *attempt)
 {
 	trust_close(&attempt->own_trust);
 	trust_close(&attempt->certificate);
@@ -120,11 +110,43 @@ void attempt_end(struct attempt *attempt)
 	secret_done(&attempt->password);
 }
 
+enum err attempt_run(const struct login *login, const struct egress_policy *policy, const uint16_t *usual,
+		     size_t usuals, enum err (*log_in)(struct attempt *attempt), struct querying *querying,
+		     struct login_answer *ret_answer)
+{
+	int timeout_ms = login->timeout_ms > 0 ? login->timeout_ms : egress_timeout_ms(policy);
+	CLEANUP(attempt_done) struct attempt attempt = {
+		.login = login,
+		.policy = policy,
+		.own_trust = { .fd = -1 },
+		.certificate = { .fd = -1 },
+		.key = { .fd = -1 },
+		.ends_us = clock_monotonic_us() + timeout_ms * (int64_t)1000,
+		.received_max = LOGIN_RECEIVED_MAX + (querying ? querying->query->bytes_max : 0),
+		.querying = querying,
+		.answer = ret_answer,
+	};
+	enum err e;
+
+	*ret_answer = (struct login_answer){ .end = LOGIN_DONE };
+	e = prepare(&attempt, usual, usuals);
+	if (e == OK)
+		e = log_in(&attempt);
+	return e == ERR_END ? OK : e;
+}
+
 int64_t attempt_left_ms(const struct attempt *attempt)
 {
 	int64_t left_us = attempt->ends_us - clock_monotonic_us();
 
 	return left_us > 0 ? left_us / 1000 : 0;
+}
+
+int64_t attempt_server_ms(const struct attempt *attempt)
+{
+	int64_t left_ms = attempt_left_ms(attempt) - SERVER_AHEAD_MS;
+
+	return left_ms > 0 ? left_ms : 1;
 }
 
 bool attempt_wait(const struct attempt *attempt, int fd, short events)
@@ -149,6 +171,7 @@ bool attempt_wait(const struct attempt *attempt, int fd, short events)
 static struct {
 	volatile sig_atomic_t fd, end;
 	int64_t ends_us;
+	size_t received_max;
 	struct sigaction before;
 } watch = { .fd = -1 };
 
@@ -158,7 +181,7 @@ static bool received_much(int fd)
 	socklen_t n = sizeof info;
 
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
-	       info.tcpi_bytes_received > LOGIN_RECEIVED_MAX;
+	       info.tcpi_bytes_received > watch.received_max;
 }
 
 /* Nothing but system calls that a signal handler may make. */
@@ -189,6 +212,7 @@ void watch_start(const struct attempt *attempt, int fd)
 	sigemptyset(&action.sa_mask);
 	watch.end = LOGIN_DONE;
 	watch.ends_us = attempt->ends_us;
+	watch.received_max = attempt->counts_itself ? SIZE_MAX : attempt->received_max;
 	watch.fd = fd;
 	(void)sigaction(SIGALRM, &action, &watch.before);
 	(void)setitimer(ITIMER_REAL, &(struct itimerval){ tick, tick }, NULL);

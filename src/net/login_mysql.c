@@ -17,9 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/login_attempt.h"
+#include "net/query_mysql.h"
 
-enum { PACKET_MAX = 64 << 10 };
+/* A query's row that is announced as larger than what is received is cut there (on_bytes), and told apart by that. */
+enum { PACKET_MAX = 64 << 10, ROW_MAX = 32 << 20 };
 
 static const uint16_t USUAL[] = { 3306 };
 
@@ -63,9 +64,9 @@ static void on_bytes(int mode, MYSQL *mysql, const unsigned char *bytes, size_t 
 		return;
 	watch_socket(mysql_get_socket(mysql));
 	/* It keeps each column that a server describes, however many there are. `n` is -1 at an error. */
-	if (mode == 0 && n <= PACKET_MAX)
+	if (mode == 0 && n <= now.attempt->received_max)
 		now.received += n;
-	if (now.received > LOGIN_RECEIVED_MAX)
+	if (now.received > now.attempt->received_max)
 		watch_cut(LOGIN_ODD);
 	if (mode == 1 && !now.in_handshake && mysql->host)
 		begin_handshake();
@@ -117,10 +118,11 @@ static bool set_options(MYSQL *mysql, const struct attempt *attempt, enum login_
 {
 	unsigned int no = 0, protocol = MYSQL_PROTOCOL_TCP;
 	unsigned int seconds = (unsigned int)(attempt_left_ms(attempt) / 1000 + 1);
-	size_t packet_max = PACKET_MAX;
+	size_t packet_max = attempt->querying ? ROW_MAX : PACKET_MAX;
 
 	return hear_of_bytes() && set(mysql, MYSQL_OPT_PROTOCOL, &protocol) &&
 	       set(mysql, MYSQL_OPT_LOCAL_INFILE, &no) &&
+	       (!attempt->querying || set(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4")) &&
 	       set(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &seconds) &&
 	       set(mysql, MYSQL_OPT_READ_TIMEOUT, &seconds) &&
 	       set(mysql, MYSQL_OPT_WRITE_TIMEOUT, &seconds) &&
@@ -204,6 +206,14 @@ static void take_account(struct attempt *attempt)
 	mysql_free_result(result);
 }
 
+static enum err who_or_what(struct attempt *attempt)
+{
+	if (attempt->querying)
+		return querying_mysql(attempt, now.mysql);
+	take_account(attempt);
+	return OK;
+}
+
 /* One address. ERR_END: the next one may be tried. */
 static enum err try_address(struct attempt *attempt, const struct address *address,
 			    enum login_tls tls)
@@ -219,7 +229,7 @@ static enum err try_address(struct attempt *attempt, const struct address *addre
 	if (!set_options(mysql, attempt, tls))
 		e = ERR_INTERNAL;
 	else if (connect_to(attempt, address))
-		take_account(attempt);
+		e = who_or_what(attempt);
 	else
 		e = failed(attempt, mysql);
 	now.mysql = NULL; /* its last bytes aren't heard of: the socket that the timer would end is closed by then */
@@ -228,13 +238,16 @@ static enum err try_address(struct attempt *attempt, const struct address *addre
 	return e;
 }
 
-static enum err log_in(struct attempt *attempt, enum login_tls tls)
+static enum err log_in(struct attempt *attempt)
 {
+	const enum login_tls tls = attempt->login->tls;
 	enum login_end watched;
 	enum err e = OK;
 
 	now.attempt = attempt;
 	now.tls = tls;
+	/* The end of a long list isn't read. */
+	attempt->counts_itself = attempt->querying != NULL;
 	watch_start(attempt, -1);
 	for (size_t i = 0; i < attempt->target.addresses.count && e == OK; i++) {
 		attempt->answer->end = LOGIN_DONE;
@@ -243,6 +256,8 @@ static enum err log_in(struct attempt *attempt, enum login_tls tls)
 			break;
 	}
 	watched = watch_stop();
+	if (watched == LOGIN_ODD && attempt->querying)
+		attempt->querying->answer->too_large = true;
 	now.attempt = NULL;
 	if (watched != LOGIN_DONE)
 		*attempt->answer = (struct login_answer){ .end = watched };
@@ -251,14 +266,14 @@ static enum err log_in(struct attempt *attempt, enum login_tls tls)
 	return e;
 }
 
+enum err attempt_mysql(const struct login *login, const struct egress_policy *policy,
+		       struct querying *querying, struct login_answer *ret_answer)
+{
+	return attempt_run(login, policy, USUAL, ARRAY_SIZE(USUAL), log_in, querying, ret_answer);
+}
+
 enum err login_mysql(const struct login *login, const struct egress_policy *policy,
 		     struct login_answer *ret_answer)
 {
-	struct attempt attempt;
-	enum err e = attempt_begin(&attempt, login, policy, USUAL, ARRAY_SIZE(USUAL), ret_answer);
-
-	if (e == OK)
-		e = log_in(&attempt, login->tls);
-	attempt_end(&attempt);
-	return e == ERR_END ? OK : e;
+	return attempt_mysql(login, policy, NULL, ret_answer);
 }

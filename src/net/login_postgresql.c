@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/free.h"
-#include "net/login_attempt.h"
+#include "net/query_postgresql.h"
 
 enum {
 	SQLSTATE_CHARS = 5,
@@ -242,8 +242,7 @@ static enum err ask(struct attempt *attempt, PGconn *connection)
 	return take_results(attempt, connection);
 }
 
-/* The largest message that is waited for; libpq would make room for a gigabyte that a server announces. */
-enum { MESSAGE_MAX = 256 << 10 };
+/* What a message may take is what may be received; libpq would make room for a gigabyte that a server announces. */
 
 static void stay_silent(void *arg, const PGresult *result)
 {
@@ -251,9 +250,10 @@ static void stay_silent(void *arg, const PGresult *result)
 	(void)result;
 }
 
-static enum err log_in(struct attempt *attempt, enum login_tls tls)
+static enum err log_in(struct attempt *attempt)
 {
-	size_t largest = free_set_largest(MESSAGE_MAX);
+	const enum login_tls tls = attempt->login->tls;
+	size_t largest = free_set_largest(attempt->received_max);
 	PGconn *connection = start(attempt, tls);
 	enum login_end watched;
 	enum err e;
@@ -268,8 +268,10 @@ static enum err log_in(struct attempt *attempt, enum login_tls tls)
 	e = PQstatus(connection) == CONNECTION_BAD ? attempt_ends(attempt, LOGIN_UNREACHABLE, NULL)
 						   : wait_until_connected(attempt, connection);
 	if (e == OK && attempt->answer->end == LOGIN_DONE)
-		e = ask(attempt, connection);
+		e = attempt->querying ? querying_postgresql(attempt, connection) : ask(attempt, connection);
 	watched = watch_stop();
+	if (watched == LOGIN_ODD && attempt->querying)
+		attempt->querying->answer->too_large = true;
 	if (watched != LOGIN_DONE)
 		*attempt->answer = (struct login_answer){ .end = watched };
 	PQfinish(connection);
@@ -277,14 +279,14 @@ static enum err log_in(struct attempt *attempt, enum login_tls tls)
 	return e == ERR_END ? OK : e;
 }
 
+enum err attempt_postgresql(const struct login *login, const struct egress_policy *policy,
+			    struct querying *querying, struct login_answer *ret_answer)
+{
+	return attempt_run(login, policy, USUAL, ARRAY_SIZE(USUAL), log_in, querying, ret_answer);
+}
+
 enum err login_postgresql(const struct login *login, const struct egress_policy *policy,
 			  struct login_answer *ret_answer)
 {
-	struct attempt attempt;
-	enum err e = attempt_begin(&attempt, login, policy, USUAL, ARRAY_SIZE(USUAL), ret_answer);
-
-	if (e == OK)
-		e = log_in(&attempt, login->tls);
-	attempt_end(&attempt);
-	return e == ERR_END ? OK : e;
+	return attempt_postgresql(login, policy, NULL, ret_answer);
 }

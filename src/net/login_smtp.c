@@ -107,14 +107,14 @@ static enum err failed(struct attempt *attempt, struct transfer *t, CURLcode cod
 		       : attempt_ends(attempt, end_of(t->failure), NULL);
 }
 
-static enum err talk_to(struct attempt *attempt, const struct login *login,
-			const struct egress_policy *policy, struct transfer *t)
+static enum err talk_to(struct attempt *attempt, struct transfer *t)
 {
+	const struct login *login = attempt->login;
 	struct talk talk = { 0 };
 	CURLcode code;
 
 	t->target = attempt->target;
-	TRY(transfer_open(t, policy, login->starttls ? "smtp" : "smtps", attempt_left_ms(attempt)));
+	TRY(transfer_open(t, attempt->policy, login->starttls ? "smtp" : "smtps", attempt_left_ms(attempt)));
 	if (!set_talk(t, &talk) || !set_login(t, attempt, login))
 		return ERR_INTERNAL;
 	code = curl_easy_perform(t->curl);
@@ -125,22 +125,23 @@ static enum err talk_to(struct attempt *attempt, const struct login *login,
 	return OK;
 }
 
+static enum err log_in(struct attempt *attempt)
+{
+	const struct str password = attempt->login->password;
+	struct transfer transfer = { 0 };
+	enum err e;
+
+	for (size_t i = 0; i < password.n; i++)
+		if (password.p[i] == '\r' || password.p[i] == '\n')
+			return attempt_ends(attempt, LOGIN_ODD, "The password has characters that can't be sent.");
+	e = talk_to(attempt, &transfer);
+	transfer_close(&transfer);
+	return e;
+}
+
 enum err login_smtp(const struct login *login, const struct egress_policy *policy,
 		    struct login_answer *ret_answer)
 {
-	struct transfer transfer = { 0 };
-	struct attempt attempt;
-	enum err e =
-		attempt_begin(&attempt, login, policy, login->starttls ? USUAL_STARTTLS : USUAL_TLS,
-			      ARRAY_SIZE(USUAL_TLS), ret_answer);
-
-	for (size_t i = 0; e == OK && i < login->password.n; i++)
-		if (login->password.p[i] == '\r' || login->password.p[i] == '\n')
-			e = attempt_ends(&attempt, LOGIN_ODD,
-					 "The password has characters that can't be sent.");
-	if (e == OK && ret_answer->end == LOGIN_DONE)
-		e = talk_to(&attempt, login, policy, &transfer);
-	transfer_close(&transfer);
-	attempt_end(&attempt);
-	return e == ERR_END ? OK : e;
+	return attempt_run(login, policy, login->starttls ? USUAL_STARTTLS : USUAL_TLS, ARRAY_SIZE(USUAL_TLS), log_in,
+			   NULL, ret_answer);
 }

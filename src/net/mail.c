@@ -7,7 +7,17 @@
 #include "base/buf.h"
 #include "net/transfer.h"
 
-enum { LINE_MAX_BYTES = 2000, TEXT_MAX_BYTES = 256 << 10, SESSION_MS = 60000, ENCODED_MAX = 75 - 12, QUOTED_MAX = 75 };
+enum {
+	LINE_MAX_BYTES = 2000,
+	TEXT_MAX_BYTES = 256 << 10,
+	SESSION_MS = 60000,
+	ENCODED_MAX = 75 - 12,
+	QUOTED_MAX = 75,
+	ANSWER_MAX = 64 << 10 /* of all that the server says */
+};
+
+/* What a stranger's server is told of ours in EHLO; libcurl would tell the machine's name. */
+#define OWN_NAME "localhost"
 
 /* What one message needs while it is sent. */
 struct sending {
@@ -16,6 +26,8 @@ struct sending {
 	struct buf line; /* for what curl is told */
 	struct buf message;
 	struct str rest; /* of the message: what curl hasn't taken yet */
+	bool begun;
+	size_t heard;    /* bytes of the server's lines */
 };
 
 static void sending_done(struct sending *sending)
@@ -154,9 +166,20 @@ static size_t give(char *to, size_t size, size_t n, void *arg)
 	struct sending *sending = arg;
 	size_t given = size * n < sending->rest.n ? size * n : sending->rest.n;
 
+	sending->begun = true;
 	memcpy(to, sending->rest.p, given);
 	sending->rest = str_slice(sending->rest, given, sending->rest.n - given);
 	return given;
+}
+
+/* A server without an end is none. */
+static size_t hear(const char *line, size_t size, size_t n, void *arg)
+{
+	struct sending *sending = arg;
+
+	(void)line;
+	sending->heard += size * n;
+	return sending->heard <= ANSWER_MAX ? size * n : 0;
 }
 
 /* --- the server -------------------------------------------------------------------- */
@@ -176,8 +199,8 @@ static bool set_server(struct sending *sending, const struct mail_server *server
 {
 	bool v6 = strchr(sending->transfer.target.host, ':') != NULL;
 
-	buf_printf(&sending->line, "%s://%s%s%s:%u", server->starttls ? "smtp" : "smtps", v6 ? "[" : "",
-		   sending->transfer.target.host, v6 ? "]" : "", server->port);
+	buf_printf(&sending->line, "%s://%s%s%s:%u%s", server->starttls ? "smtp" : "smtps", v6 ? "[" : "",
+		   sending->transfer.target.host, v6 ? "]" : "", server->port, server->strange ? "/" OWN_NAME : "");
 	buf_add_char(&sending->line, '\0');
 	bool done = buf_error(&sending->line) == OK &&
 		    transfer_set_text(&sending->transfer, CURLOPT_URL, sending->line.p) &&
@@ -185,6 +208,9 @@ static bool set_server(struct sending *sending, const struct mail_server *server
 	buf_clear(&sending->line);
 	if (!done || str_absent(server->user))
 		return done;
+	if (server->strange &&
+	    !transfer_set_text(&sending->transfer, CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN;AUTH=LOGIN"))
+		return false;
 	return set_text(sending, CURLOPT_USERNAME, server->user) &&
 	       set_text(sending, CURLOPT_PASSWORD, server->password);
 }
@@ -203,6 +229,8 @@ static bool set_envelope(struct sending *sending, const struct mail_message *mes
 	       curl_easy_setopt(sending->transfer.curl, CURLOPT_MAIL_RCPT, sending->recipients) == CURLE_OK &&
 	       curl_easy_setopt(sending->transfer.curl, CURLOPT_READFUNCTION, give) == CURLE_OK &&
 	       curl_easy_setopt(sending->transfer.curl, CURLOPT_READDATA, sending) == CURLE_OK &&
+	       curl_easy_setopt(sending->transfer.curl, CURLOPT_HEADERFUNCTION, hear) == CURLE_OK &&
+	       curl_easy_setopt(sending->transfer.curl, CURLOPT_HEADERDATA, sending) == CURLE_OK &&
 	       transfer_set_number(&sending->transfer, CURLOPT_UPLOAD, 1);
 }
 
@@ -228,23 +256,40 @@ static enum err ending(struct sending *sending, CURLcode code, const char **ret_
 	return e;
 }
 
-enum err mail_send(const struct mail_server *server, const struct mail_message *message,
-		   const struct egress_policy *policy, const char **ret_why)
+/* As with logins: 465 and 587 are mail's everywhere, other ports of public hosts are the operator's to open. */
+static bool is_usual(const struct mail_server *server)
 {
-	CLEANUP(sending_done) struct sending sending = { 0 };
+	return !server->strange || server->port == 465 || server->port == 587;
+}
+
+static enum err send_it(struct sending *sending, const struct mail_server *server, const struct mail_message *message,
+			const struct egress_policy *policy, const char **ret_why)
+{
+	int timeout_ms = server->timeout_ms > 0 ? server->timeout_ms : SESSION_MS;
 
 	*ret_why = "an address or a text can't be sent";
-	buf_init(&sending.line, LINE_MAX_BYTES);
-	buf_init(&sending.message, 4 * TEXT_MAX_BYTES);
 	if (!is_address(message->from) || !is_address(message->to) || !is_address(message->message_id) ||
 	    message->text.n > TEXT_MAX_BYTES || message->subject.n > LINE_MAX_BYTES / 4)
 		return ERR_BAD_INPUT;
 	*ret_why = "the mail server's host may not be called; list it in egress.allow_hosts";
-	TRY(egress_allow_host(policy, str_of(server->host), server->port, true, &sending.transfer.target));
+	TRY(egress_allow_host(policy, str_of(server->host), server->port, is_usual(server), &sending->transfer.target));
 	*ret_why = "out of memory";
-	TRY(write_message(&sending, message));
-	TRY(transfer_open(&sending.transfer, policy, server->starttls ? "smtp" : "smtps", SESSION_MS));
-	if (!set_server(&sending, server) || !set_envelope(&sending, message))
+	TRY(write_message(sending, message));
+	TRY(transfer_open(&sending->transfer, policy, server->starttls ? "smtp" : "smtps", timeout_ms));
+	if (!set_server(sending, server) || !set_envelope(sending, message))
 		return ERR_NO_MEMORY;
-	return ending(&sending, curl_easy_perform(sending.transfer.curl), ret_why);
+	return ending(sending, curl_easy_perform(sending->transfer.curl), ret_why);
+}
+
+enum err mail_send(const struct mail_server *server, const struct mail_message *message,
+		   const struct egress_policy *policy, struct mail_end *ret_end)
+{
+	CLEANUP(sending_done) struct sending sending = { 0 };
+	enum err e;
+
+	buf_init(&sending.line, LINE_MAX_BYTES);
+	buf_init(&sending.message, 4 * TEXT_MAX_BYTES);
+	e = send_it(&sending, server, message, policy, &ret_end->why);
+	ret_end->begun = sending.begun;
+	return e;
 }

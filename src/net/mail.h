@@ -20,6 +20,8 @@ struct mail_server {
 	bool starttls;         /* begin in the clear and insist on TLS, else TLS from the first byte */
 	struct str user;       /* absent: no login */
 	struct str password;
+	bool strange;          /* not the operator's own: submission's ports alone, a server that may mean no good */
+	int timeout_ms;        /* of all of it; 0: a minute */
 };
 
 struct mail_message {
@@ -31,12 +33,18 @@ struct mail_message {
 	int64_t at_ms;
 };
 
+/* How sending ended. */
+struct mail_end {
+	const char *why; /* static words for the log */
+	bool begun;      /* the server has seen something of the message: with an error, it may have it all the same */
+};
+
 /*
  * OK once the server has taken it. ERR_BAD_INPUT: an address or a text that can't be sent. ERR_DENIED: the server
  * refused it for good (5xx), or the login: nothing that waiting alone would mend. ERR_UPSTREAM, ERR_UPSTREAM_TIMEOUT:
- * try later. ERR_HOST_FORBIDDEN. `ret_why` gets static words for the log.
+ * try later. ERR_HOST_FORBIDDEN.
  */
 enum err mail_send(const struct mail_server *server, const struct mail_message *message,
-		   const struct egress_policy *policy, const char **ret_why) MUST_CHECK;
+		   const struct egress_policy *policy, struct mail_end *ret_end) MUST_CHECK;
 
 #endif

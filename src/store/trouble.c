@@ -42,6 +42,7 @@ static const struct meaning {
 	{ ER_QUERY_INTERRUPTED, ERR_DB_RETRY, DOOMS },
 	{ ER_NEED_REPREPARE, ERR_DB_RETRY, DOOMS },
 	{ ER_DUP_ENTRY, ERR_DB_DUPLICATE, KEEPS },
+	{ ER_SIGNAL_EXCEPTION /* a function of ours: what it was told isn't so any more */, ERR_CONFLICT, KEEPS },
 	{ ER_DISK_FULL, ERR_NOT_READY, DOOMS },
 	{ ER_ERROR_ON_WRITE, ERR_NOT_READY, DOOMS },
 	{ ER_GET_ERRNO, ERR_NOT_READY, DOOMS },

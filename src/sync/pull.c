@@ -189,7 +189,7 @@ enum err pull_page(struct ctx *cx, const struct pulling *p, const struct sync_sp
 	sha256_of(BYTES(buf_str(&pulled->body)), pulled->hash);
 	pulled->secrets = connection_secrets(p->type, &p->values, &pulled->call, pulled->secret);
 	if (ret_trouble->kind == TROUBLE_NONE &&
-	    sync_holds_secret(pulled->page.next, pulled->secrets))
+	    connection_holds_secret(pulled->page.next, pulled->secrets))
 		return trouble(TROUBLE_OF_LIST, STR("BAD_NEXT_PAGE"),
 			       STR("What the next page has to be asked for with holds a secret."),
 			       ret_trouble);

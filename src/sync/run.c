@@ -34,6 +34,7 @@ struct syncing {
 	struct sync_run row;
 	struct pulling pulling;
 	struct opt_id credential;
+	struct opt_int version; /* of the credential: what is pulled with */
 	struct str status, service; /* of the connector, and its type */
 	size_t list; /* the place of the list being read among those of the connection */
 	char next[SYNC_NEXT_MAX];   /* what row.next is in */
@@ -88,7 +89,7 @@ static enum err open_connection(struct syncing *s, struct trouble *t)
 	if (str_eq(s->status, STR("disabled")))
 		return fail_run(t, ERR_NOT_CONNECTED, "This connector is disabled.");
 	e = connection_values(cx, s->pulling.type, s->pulling.way, s->credential,
-			      &s->pulling.values);
+			      &s->pulling.values, &s->version);
 	if (e != OK)
 		return pull_no_values(cx, e, t);
 	find_place(s);
@@ -287,9 +288,9 @@ static enum err note_outcome(struct syncing *s, const struct trouble *t)
 	if (!s->credential.set)
 		return OK;
 	if (t->tells)
-		return connector_note_outcome(s->cx, &s->credential.v, &t->outcome);
+		return connector_note_outcome(s->cx, &s->credential.v, s->version, &t->outcome);
 	if (str_eq(s->row.state, STR("done")) && !str_eq(s->status, STR("active")))
-		return connector_note_outcome(s->cx, &s->credential.v, &good);
+		return connector_note_outcome(s->cx, &s->credential.v, s->version, &good);
 	return OK;
 }
 

@@ -74,7 +74,7 @@ enum err sync_start(struct ctx *cx, const struct id *connector, struct id *ret_s
 
 struct turn {
 	struct ctx *cx;
-	struct id tenant, connector;
+	struct id connector;
 	int64_t due_at;
 };
 
@@ -112,14 +112,14 @@ static enum err take_turn(struct db *db, void *arg)
 	return sync_start(cx, &turn->connector, &sync, &job);
 }
 
+static enum err take_in_transaction(struct ctx *cx, void *arg) { return db_run(cx->db, take_turn, arg); }
+
 /* One that can't be queued keeps nobody else from it. */
 static enum err give_turn(struct ctx *cx, const struct sql_sync_due_row *row)
 {
-	struct turn turn = { cx, row->tenant_id, row->connector_id, row->next_sync_at };
-	enum err e;
+	struct turn turn = { cx, row->connector_id, row->next_sync_at };
+	enum err e = ctx_as_system(cx, &row->tenant_id, 0, take_in_transaction, &turn);
 
-	ctx_be_system(cx, &turn.tenant);
-	e = db_run(cx->db, take_turn, &turn);
 	if (e != OK && e != ERR_NOT_FOUND && !err_is_outage(e))
 		log_write(LOG_WARN, "a connector's turn to be pulled from isn't taken",
 			  LOG_FIELDS(log_err(e)));
@@ -128,8 +128,6 @@ static enum err give_turn(struct ctx *cx, const struct sql_sync_due_row *row)
 
 enum err sync_start_due(struct ctx *cx, int limit)
 {
-	const struct principal who = cx->who;
-	const struct audit_note note = cx->audit;
 	struct sql_sync_due_row row;
 	enum err e;
 
@@ -137,8 +135,5 @@ enum err sync_start_due(struct ctx *cx, int limit)
 	while ((e = sql_sync_due_next(cx->db, &row)) == OK)
 		if ((e = give_turn(cx, &row)) != OK)
 			break;
-	cx->who = who;
-	cx->audit = note;
-	ctx_enter(cx);
 	return e == ERR_END ? OK : e;
 }

@@ -1,13 +1,10 @@
 #include "sync/store.h"
 
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/json_write.h"
+#include "connect/connection_values.h"
 #include "crypt/hash.h"
 #include "store/sql_sync.h"
-
-enum { SECRET_MIN = 8 };
 
 /* --- runs ---------------------------------------------------------------------------- */
 
@@ -69,15 +66,6 @@ enum err sync_run_write(struct ctx *cx, const struct sync_run *run, struct opt_i
 }
 
 /* --- records ---------------------------------------------------------------------------- */
-
-bool sync_holds_secret(struct str text, struct texts secrets)
-{
-	for (size_t i = 0; i < secrets.n; i++)
-		if (secrets.v[i].n >= SECRET_MIN && text.n > 0 &&
-		    memmem(text.p, text.n, secrets.v[i].p, secrets.v[i].n))
-			return true;
-	return false;
-}
 
 static enum err insert(struct ctx *cx, const struct sync_run *run, const struct sync_row *row,
 		       struct str body, struct str hash)
@@ -150,7 +138,7 @@ enum err sync_store_rows(struct ctx *cx, const struct sync_page *page, struct te
 		jw_start(&w, &body);
 		jw_add_tree(&w, page->row[i].json);
 		e = buf_error(&body);
-		if (e == ERR_TOO_BIG || (e == OK && sync_holds_secret(buf_str(&body), secrets))) {
+		if (e == ERR_TOO_BIG || (e == OK && connection_holds_secret(buf_str(&body), secrets))) {
 			run->skipped++;
 			continue;
 		}

@@ -40,7 +40,4 @@ enum err sync_run_write(struct ctx *cx, const struct sync_run *run,
 enum err sync_store_rows(struct ctx *cx, const struct sync_page *page, struct texts secrets,
 			 struct sync_run *run) MUST_CHECK;
 
-/* Whether one of the secrets is in the text; one of a few characters is no secret. */
-bool sync_holds_secret(struct str text, struct texts secrets);
-
 #endif

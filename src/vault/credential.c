@@ -1,9 +1,11 @@
 #include "vault/credential.h"
 
+#include "base/clock.h"
 #include "base/json_read.h"
 #include "core/config.h"
 #include "store/db.h"
 #include "store/sql_credential.h"
+#include "store/sql_token_refresh.h"
 #include "vault/data.h"
 #include "vault/row.h"
 #include "vault/seal.h"
@@ -18,6 +20,7 @@ static const struct vault_verification UNTESTED = { 0 };
 struct plain {
 	struct buf json;   /* secret */
 	struct str masked; /* the arena's */
+	struct opt_int token_ends_at; /* of an access token that can be renewed */
 };
 
 static void plain_done(struct plain *plain) { buf_done(&plain->json); }
@@ -28,6 +31,31 @@ static enum err type_of(struct ctx *cx, struct str text, enum credential_type *r
 	if (vault_type_parse(text, ret_type))
 		return OK;
 	return ctx_bad_field(cx, "type", "NOT_ALLOWED", "isn't a type of credential");
+}
+
+static struct opt_int token_end(enum credential_type type, const json_t *data)
+{
+	int64_t ends_at;
+
+	if (type != CREDENTIAL_OAUTH2 || json_member_text(data, "refresh_token").n == 0 ||
+	    !time_parse(json_member_text(data, "expires_at"), &ends_at))
+		return (struct opt_int){ 0 };
+	return (struct opt_int){ true, ends_at };
+}
+
+/* What a person stored is renewed before its end, too, without somebody who asks for it. */
+static enum err note_due(struct ctx *cx, const struct credential *c, struct opt_int ends_at)
+{
+	int64_t ahead = cx->config->oauth_refresh_ahead_ms, life = ends_at.v - c->updated_at;
+
+	if (!ends_at.set)
+		return OK;
+	/* A token that lives for less than twice that is renewed at half of its life. */
+	if (ahead > life / 2)
+		ahead = life / 2;
+	const struct sql_token_refresh_expect_in in = { .credential_id = c->id, .due_at = ends_at.v - ahead };
+
+	return sql_token_refresh_expect(cx->db, &in, NULL);
 }
 
 static enum err mask_of(struct ctx *cx, enum credential_type type, const json_t *data,
@@ -66,6 +94,7 @@ static enum err make_plain(struct ctx *cx, enum credential_type type, const json
 	TRY(size_error(cx, buf_error(&ret_plain->json)));
 	TRY(json_read(cx->arena, buf_str(&ret_plain->json), &merged, NULL));
 	TRY(vault_check_complete(cx, type, merged));
+	ret_plain->token_ends_at = token_end(type, merged);
 	return mask_of(cx, type, merged, &ret_plain->masked);
 }
 
@@ -123,6 +152,7 @@ enum err vault_create(struct ctx *cx, const struct vault_new *new,
 	ctx_audit_target(cx, ID_CREDENTIAL, &c.id);
 	TRY(vault_insert_row(cx->db, &c));
 	TRY(add_version(cx, &c, buf_str(&plain.json), PERSON));
+	TRY(note_due(cx, &c, plain.token_ends_at));
 	*ret_credential = c;
 	return OK;
 }
@@ -173,7 +203,8 @@ static enum err write_new_version(struct ctx *cx, struct credential *c, const st
 	c->verify = UNTESTED;
 	TRY(add_version(cx, c, buf_str(&plain->json), PERSON));
 	TRY(prune(cx, c));
-	return write_change(cx, c);
+	TRY(write_change(cx, c));
+	return note_due(cx, c, plain->token_ends_at);
 }
 
 static enum err read_stored(struct ctx *cx, struct str plain, const json_t **ret_data)
@@ -256,6 +287,7 @@ enum err vault_restore_version(struct ctx *cx, struct credential *credential, in
 	buf_add_str(&plain.json, secret_str(&stored));
 	TRY(buf_error(&plain.json));
 	TRY(mask_of(cx, type, data, &plain.masked));
+	plain.token_ends_at = token_end(type, data);
 	*ret_changed = true;
 	return write_new_version(cx, credential, &plain);
 }

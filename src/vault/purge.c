@@ -67,14 +67,13 @@ static enum err purge_one(struct db *db, void *arg)
 	return OK;
 }
 
-/* As the system, in the tenant of the credential. */
-static enum err purge_row(struct ctx *cx, const struct sql_credential_expired_row *row,
-			  int64_t before, int *purged)
+static enum err purge_in_transaction(struct ctx *cx, void *arg) { return db_run(cx->db, purge_one, arg); }
+
+static enum err purge_row(struct ctx *cx, const struct sql_credential_expired_row *row, int64_t before, int *purged)
 {
 	struct purge p = { .cx = cx, .credential = row->credential_id, .before = before };
 
-	ctx_be_system(cx, &row->tenant_id);
-	TRY(db_run(cx->db, purge_one, &p));
+	TRY(ctx_as_system(cx, &row->tenant_id, 0, purge_in_transaction, &p));
 	*purged += p.done;
 	return OK;
 }
@@ -85,8 +84,6 @@ enum err vault_purge_expired(struct ctx *cx, int limit, int *ret_purged)
 		.before = cx->now_ms - cx->config->credentials_retention_ms,
 		.limit = limit,
 	};
-	const struct principal who = cx->who;
-	const struct audit_note note = cx->audit;
 	struct sql_credential_expired_row row;
 	enum err e;
 
@@ -95,9 +92,6 @@ enum err vault_purge_expired(struct ctx *cx, int limit, int *ret_purged)
 	while ((e = sql_credential_expired_next(cx->db, &row)) == OK)
 		if ((e = purge_row(cx, &row, in.before, ret_purged)) != OK)
 			break;
-	cx->who = who;
-	cx->audit = note;
-	ctx_enter(cx);
 	return e == ERR_END ? OK : e;
 }
 

@@ -4,13 +4,14 @@
 //
 // --json   the figures as JSON on standard output, after the table
 // --check  exit status 1 when a ratio misses its target
-// --only   routes, refresh, start, rotation, jobs, sizes: a part of it
+// --only   routes, refresh, start, rotation, jobs, events, flow, sizes: a part of it
 //
 // BENCH_SECONDS (3)    length of one run of wrk
 // BENCH_ROUNDS (3)     runs of each subject, each between two runs of the floor
 // BENCH_SIZES          1000,100000,1000000
 // BENCH_ROTATED        10000,100000: tenants whose keys are wrapped again, and credentials that are sealed again
 // BENCH_JOBS           1000,1000000: queued ones
+// BENCH_HISTORY        1000,1000000: executions that there were before
 // BENCH_REFRESHES      300: tokens that are renewed
 // BENCH_HOME           a directory for the instance that is kept (else a temporary one)
 // BENCH_PORT           its port
@@ -20,6 +21,8 @@
 // of time: --check holds ratios against the targets, and is run by hand.
 import fs from "node:fs";
 import { parseArgs } from "node:util";
+import { events } from "./events.mjs";
+import { flow } from "./flow.mjs";
 import { jobs } from "./jobs.mjs";
 import { compare, load, median, subject } from "./load.mjs";
 import { refreshes, startProvider } from "./refresh.mjs";
@@ -36,7 +39,8 @@ const [tenants, credentials] = (process.env.BENCH_ROTATED ?? "10000,100000").spl
 const sizes = (process.env.BENCH_SIZES ?? "1000,100000,1000000").split(",").map(Number);
 const refreshed = Number(process.env.BENCH_REFRESHES ?? 300);
 const queued = (process.env.BENCH_JOBS ?? "1000,1000000").split(",").map(Number);
-const parts = options.only?.split(",") ?? ["routes", "refresh", "start", "rotation", "jobs", "sizes"];
+const history = (process.env.BENCH_HISTORY ?? "1000,1000000").split(",").map(Number);
+const parts = options.only?.split(",") ?? ["routes", "refresh", "start", "rotation", "jobs", "events", "flow", "sizes"];
 const words = (text) => process.stderr.write(`bench: ${text}\n`);
 
 const one = (ids) => ids.map((id) => `/api/v1/credentials/${id}`);
@@ -51,13 +55,14 @@ async function chooseFloor(stack, directory) {
   return { floor: ways[rates[0] >= rates[1] ? 0 : 1], ways: { polling: rates[0], single: rates[1] } };
 }
 
-/** Statements that one request sends to MariaDB. */
+/** Statements that one request sends to MariaDB: the pools' own, while the worker goes on with its work. */
 async function roundTrips(stack, what) {
-  const names = ["Com_stmt_execute", "Com_query", "Com_stmt_prepare", "Com_begin", "Com_commit", "Com_rollback"];
-  const counted = () => stack.status("Questions") + stack.status("Com_stmt_prepare");
-  const before = counted(), ran = await load(stack.url, what, 1);
-  // The two readings are two statements each.
-  return (counted() - before - 2) / ran.requests;
+  stack.sql("SET GLOBAL userstat = 1; FLUSH USER_STATISTICS");
+  const ran = await load(stack.url, what, 1);
+  const [[sent]] = stack.sql(`SELECT SUM(select_commands + update_commands + other_commands)
+    FROM information_schema.user_statistics WHERE user IN ('latch_front', 'latch_vault')`);
+  stack.sql("SET GLOBAL userstat = 0");
+  return Number(sent) / ran.requests;
 }
 
 /** Tokens that work for long: handing one out opens it and writes an audit row, and asks no provider. */
@@ -161,6 +166,14 @@ async function measure(stack, provider) {
   if (parts.includes("jobs")) {
     words("jobs");
     found.jobs = await jobs(stack, { sizes: queued, rounds, seconds });
+  }
+  if (parts.includes("events")) {
+    words("webhook events");
+    found.events = await events(stack, { rounds, seconds });
+  }
+  if (parts.includes("flow")) {
+    words("executions");
+    found.flow = await flow(stack, directory, { sizes: history, rounds, seconds });
   }
   if (parts.includes("sizes"))
     found.sizes = await growth(stack, directory, floor);

@@ -6,12 +6,15 @@ import path from "node:path";
 import { median } from "./load.mjs";
 import { eventually, programs } from "./stack.mjs";
 
-/** Jobs that do nothing: what they are about isn't there. All are due. */
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Jobs that do nothing: what they are about isn't there. All are due, and all are there at once: a worker may be waiting for them. */
 function fill(stack, database, count) {
-  stack.sql(`SET SESSION unique_checks = 0; TRUNCATE TABLE job; DELETE FROM job_history;
-    INSERT INTO job (tenant_id, job_id, queue, kind, state, run_at, subject_id, payload, created_at)
+  stack.sql(`SET SESSION unique_checks = 0; TRUNCATE TABLE job_history; CREATE OR REPLACE TABLE job_filled LIKE job;
+    INSERT INTO job_filled (tenant_id, job_id, queue, kind, state, run_at, subject_id, payload, created_at)
     SELECT 0x${stack.tenant}, CONCAT(UNHEX(LPAD(HEX(UNIX_TIMESTAMP() * 1000), 12, '0')), RANDOM_BYTES(10)), 'event', 'event_process', 'live',
-      seq, RANDOM_BYTES(16), '{}', 1 FROM seq_1_to_${count}; ANALYZE TABLE job`, database);
+      seq, RANDOM_BYTES(16), '{}', 1 FROM seq_1_to_${count}; ANALYZE TABLE job_filled;
+    DROP TABLE IF EXISTS job_done; RENAME TABLE job TO job_done, job_filled TO job; DROP TABLE job_done`, database);
 }
 
 function runFloor(stack, processes, count, seconds) {
@@ -21,21 +24,25 @@ function runFloor(stack, processes, count, seconds) {
   return jobs / took;
 }
 
-/** From the first to the last that was finished, by their own times: of those of the first `seconds`. */
+/** As the pools do when they have added a job. */
+function ring(stack) {
+  const bell = /^\[worker\][^[]*^bell = (.+)$/m.exec(fs.readFileSync(stack.conf, "utf8"))[1];
+  execFileSync("python3", ["-c", "import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'.', sys.argv[1])", bell]);
+}
+
+/** From the first to the last that was finished, by their own times: of those of the first `seconds`. The worker runs, and has had nothing to do. */
 async function runProduct(stack, count, seconds) {
-  const done = () => Number(stack.sql("SELECT COUNT(*) FROM job_history")[0][0]);
-  stack.worker("stop");
   fill(stack, "latchwork", count);
-  stack.worker("start");
-  await eventually("the first job is done", () => done() > 0);
-  const end = Date.now() + seconds * 1000;
-  await eventually("the time is over", () => Date.now() >= end || done() >= count, seconds + 20);
+  ring(stack);
+  await eventually("the first job is done", () => stack.sql("SELECT 1 FROM job_history LIMIT 1").length > 0);
+  await pause(seconds * 1000);
   const [[n, took]] = stack.sql("SELECT COUNT(*), (MAX(finished_at) - MIN(finished_at)) / 1000 FROM job_history");
+  stack.sql("TRUNCATE TABLE job"); // the next run of the floor is alone
   return n / took;
 }
 
 export async function jobs(stack, { sizes, rounds, seconds }) {
-  const processes = Number(/^\[worker\][^[]*^processes = (\d+)$/m.exec(fs.readFileSync(stack.conf, "utf8"))?.[1] ?? 3);
+  const processes = Number(/^\[worker\][^[]*^processes = (\d+)$/m.exec(fs.readFileSync(stack.conf, "utf8"))?.[1] ?? 5);
   for (const table of ["job", "job_history"])
     stack.sql(`DROP TABLE IF EXISTS ${table}; CREATE TABLE ${table} LIKE latchwork.${table}`, "latchwork_floor");
   const found = [];
@@ -48,6 +55,5 @@ export async function jobs(stack, { sizes, rounds, seconds }) {
     const of = (key) => median(runs.map((run) => run[key]));
     found.push({ size, floor: of("floor"), rate: of("rate"), ratio: of("ratio") });
   }
-  stack.sql("TRUNCATE TABLE job; DELETE FROM job_history");
   return found;
 }

@@ -29,7 +29,7 @@ export function subject(directory, { name, paths, method = "GET", token, body, c
 /** One run: {rate, p50, p99 (microseconds), refused}. A run with broken requests isn't a measurement. */
 export async function load(url, what, seconds) {
   const child = spawn("wrk", ["--threads", "2", "--connections", String(what.connections), "--duration", `${seconds}s`,
-    "--timeout", "20s", "--latency", "--script", script, url], { env: { PATH: process.env.PATH, ...what.environment } });
+    "--timeout", "20s", "--latency", "--script", what.script ?? script, url], { env: { PATH: process.env.PATH, ...what.environment } });
   let out = "", err = "";
   child.stdout.on("data", (text) => { out += text; });
   child.stderr.on("data", (text) => { err += text; });

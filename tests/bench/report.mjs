@@ -26,6 +26,14 @@ function printRest(found) {
       [name, number(one.rows), number(one.rate), number(one.floor), one.ratio.toFixed(2)]));
   if (found.jobs)
     table(["jobs queued", "jobs/s", "floor/s", "of floor"], found.jobs.map((at) => [number(at.size), number(at.rate), number(at.floor), at.ratio.toFixed(2)]));
+  if (found.events)
+    table(["webhook events/s", "floor/s", "of floor", "p50 ms at half of it", "p99 ms"], [[number(found.events.rate), number(found.events.floor),
+      found.events.ratio.toFixed(2), found.events.half.p50.toFixed(1), found.events.half.p99.toFixed(1)]]);
+  if (found.flow) {
+    table(["executions of history", "finished/s at 16 connections", "p50 ms", "p99 ms", "from a full queue/s"], found.flow.sizes.map((at) =>
+      [number(at.size), number(at.rate), milliseconds(at.p50), milliseconds(at.p99), number(at.queued)]));
+    console.log(`${found.flow.roundTrips.toFixed(1)} round trips an execution, ${found.flow.rss.toFixed(1)} MiB a worker process\n`);
+  }
   if (found.refresh)
     console.log(`${number(found.refresh.count)} tokens renewed at a provider on this machine, ${number(found.refresh.perMinute)} a minute\n`);
   if (found.memory)
@@ -54,6 +62,10 @@ const TARGETS = [
   ["first 200: under 300 ms", (f) => f.start, (v) => v < 300],
   ["jobs, of their floor: at least 0.6", (f) => f.jobs && Math.min(...f.jobs.map(({ ratio }) => ratio)), (v) => v >= 0.6],
   ["jobs, cost with the most queued: at most 1.3", (f) => f.jobs && f.jobs[0].rate / f.jobs.at(-1).rate, (v) => v <= 1.3],
+  ["webhook events, of their floor: at least 0.6", (f) => f.events?.ratio, (v) => v >= 0.6],
+  ["webhook events at half of the rate, p99: under 20 ms", (f) => f.events?.half.p99, (v) => v < 20],
+  ["executions, cost with the most history: at most 1.2", (f) => f.flow?.cost, (v) => v <= 1.2],
+  ["executions of two steps, round trips: at most 8", (f) => f.flow?.roundTrips, (v) => v <= 8],
   ["rotation of a tenant key, of its floor: at least 0.5", (f) => f.rotation?.["tenant key"].ratio, (v) => v >= 0.5],
 ];
 

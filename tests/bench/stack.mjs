@@ -21,6 +21,7 @@ token_per_minute = 0
 tenant_per_minute = 0
 write_per_minute = 0
 login_per_minute = 0
+hook_per_minute = 0
 [auth]
 access_token_ms = 86400000
 `;
@@ -138,11 +139,6 @@ export class Stack {
       `--socket=${this.environment.LATCHWORK_DB_SOCKET}`, `--user=${user}`, database],
     { input: text, encoding: "utf8", maxBuffer: 256 << 20 });
     return out.split("\n").filter((line) => line !== "").map((line) => line.split("\t"));
-  }
-
-  /** MariaDB's counter of that name. */
-  status(name) {
-    return Number(this.sql(`SHOW GLOBAL STATUS LIKE '${name}'`)[0][1]);
   }
 
   #pidFrom(...names) {

@@ -71,7 +71,7 @@ test("no account has a right at large, or one to change the schema", () => {
 
 /** Tables of tenants that an account reaches without a view, because no tenant is known yet or it works for all of them. */
 const BASE_TABLES = {
-  front: "api_token connector hook issuer_tenant membership session tenant",
+  front: "api_token connector hook issuer_tenant membership session tenant workflow workflow_trigger",
   vault: "api_token invitation issuer_tenant membership oauth_state session tenant",
   worker: "audit connector credential hook invitation job job_history oauth_state session sync_run tenant_key token_refresh",
   ctl: "audit event job membership session tenant tenant_key",
@@ -173,7 +173,7 @@ test("the front has no socket open but local ones", needsRoot, async () => {
 });
 
 test("not even its own user looks into a process: memory, environment, tracing", needsRoot, async () => {
-  for (const [part, user] of [["front", "latch-front"], ["vault", "latch-vault"], ["worker", "latch-vault"]]) {
+  for (const [part, user] of [["front", "latch-front"], ["vault", "latch-vault"], ["worker", "latch-vault"], ["expr", "latch-expr"]]) {
     for (const pid of all(await lw.pid(part))) {
       assert.equal(execFileSync("stat", ["-c", "%U", `/proc/${pid}/mem`], { encoding: "utf8" }).trim(), "root");
       for (const file of ["mem", "environ", "maps"])

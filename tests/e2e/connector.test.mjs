@@ -212,6 +212,13 @@ test("a preview is a few rows as the provider gives them, and no more", async ()
   assertRefused("no preview", await call("GET", `/connectors/${(await make({ connector_type: "plain" })).id}/preview`), { status: 409, code: "PREVIEW_UNSUPPORTED" });
 });
 
+test("HEAD on a preview asks no provider", async () => {
+  const { id } = await make(), uri = `/connectors/${id}/preview`, asked = provider.calls.length;
+  const { status, headers } = await call("HEAD", uri);
+  assert.deepEqual([status, headers.allow], [405, "GET, OPTIONS"]);
+  assert.equal(provider.calls.length, asked);
+});
+
 test("a provider that fails a preview gives a clear code, and none of its words", async () => {
   const { id } = await make(), uri = `/connectors/${id}/preview`, answers = (status, text) => (_, response) =>
     response.writeHead(status, { "Content-Type": "application/json" }).end(text);

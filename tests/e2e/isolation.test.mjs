@@ -10,7 +10,7 @@ import { Signer } from "./lib/signer.mjs";
 import { ROLES, SCOPES, Tenant, idBytes, unknownId } from "./lib/tenants.mjs";
 
 const TABLES = ["tenant", "tenant_key", "membership", "invitation", "api_token", "credential", "credential_version", "session", "connector",
-  "token_refresh", "service_setting", "sheet_mapping"];
+  "token_refresh", "service_setting", "sheet_mapping", "agent", "agent_message", "ai_usage", "knowledge", "knowledge_file", "knowledge_passage"];
 const programs = {}; // API tokens of tenant a: by their one scope, "all but <scope>", "all"
 let world, lw, signer, operations, a, b, both, browser, ended;
 
@@ -117,7 +117,7 @@ async function assertAbsent(what, operation, made, answer, token) {
   refused(what, answer, made.refusal ?? 404);
   assert.deepEqual(essence(answer), essence(await send(aboutNobody(operation, made), { token })), what);
   if (operation.method === "GET")
-    refused(what, await send({ ...requestOf(operation, made), method: "HEAD" }, { token }), 404);
+    refused(what, await send({ ...requestOf(operation, made), method: "HEAD" }, { token }), operation.pool === "front" ? 404 : 405);
 }
 
 async function byStrangers(operation, made, request) {

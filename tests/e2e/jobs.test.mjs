@@ -161,7 +161,7 @@ test("the processes of a killed master end, and the next worker goes on where th
   const jobs = 3000 * SCALE;
   queue(owner.tenant, jobs);
   const worker = await ownWorker(), pid = await lw.pid("worker"), processes = children(pid);
-  assert.equal(processes.length, 3);
+  assert.equal(processes.length, 5);
   await eventually("it is at work", () => count("SELECT COUNT(*) FROM job_history") > 0);
   process.kill(pid, "SIGKILL");
   await worker.ended;
@@ -186,15 +186,20 @@ test("a tenant with a single job waits for a few turns of one with very many", a
   assert.ok(before <= 120, `${before} jobs of the other tenant were done before`);
 });
 
-function metrics() {
+function shown(pool) {
   return new Promise((done, failed) => {
-    http.get({ socketPath: lw.at("run", "metrics", "metrics.sock"), path: "/metrics/front" }, async (response) => {
+    http.get({ socketPath: lw.at("run", "metrics", "metrics.sock"), path: `/metrics/${pool}` }, async (response) => {
       let text = "";
       for await (const chunk of response.setEncoding("utf8"))
         text += chunk;
-      done(Object.fromEntries([...text.matchAll(/^(latchwork_(?:queue|jobs)_\w+)\{queue="event"\} (\d+)$/gm)].map(([, name, n]) => [name, Number(n)])));
+      done(text);
     }).on("error", failed);
   });
+}
+
+async function metrics() {
+  const lines = (await shown("front")).matchAll(/^(latchwork_(?:queue|jobs)_\w+)\{queue="event"\} (\d+)$/gm);
+  return Object.fromEntries([...lines].map(([, name, n]) => [name, Number(n)]));
 }
 
 test("monitoring and the operator see what is queued, what is dead and why, and bring it back", async () => {
@@ -232,6 +237,19 @@ test("monitoring and the operator see what is queued, what is dead and why, and 
   await eventually("monitoring has counted them", async () =>
     (await metrics()).latchwork_jobs_done_total >= (before.latchwork_jobs_done_total ?? 0) + 3, 30);
   assert.equal((await metrics()).latchwork_queue_dead, 0);
+});
+
+test("monitoring sees what the worker's processes have counted, after a reload as well", async () => {
+  const starts = async () => Number(/^latchwork_worker_starts_total\{pool="worker"\} (\d+)$/m.exec(await shown("worker"))?.[1] ?? 0);
+  const before = await starts();
+  await lw.quickstart("start");
+  await eventually("its five processes are counted", async () => await starts() >= before + 5, 60);
+  const counted = await starts();
+  process.kill(await lw.pid("worker"), "SIGHUP");
+  await eventually("those that took their places are, too", async () => await starts() === counted + 5, 60);
+  const text = await shown("worker");
+  assert.match(text, /^# TYPE latchwork_secrets_opened_total counter\nlatchwork_secrets_opened_total\{pool="worker"\} \d+$/m);
+  assert.doesNotMatch(text, /pool="(front|vault)"|in_flight/);
 });
 
 test("partitions of the days to come are made, and a dead job isn't kept for ever", async () => {

@@ -191,7 +191,31 @@ test("a mail whose end wasn't written is sent again under the same Message-ID, a
   assert.equal(second.headers["message-id"], first.headers["message-id"]);
 });
 
-test("a name with line ends makes no header, and a mail whose link has ended isn't sent", async () => {
+test("a link that nobody followed in time is refused, and changes nothing", async () => {
+  await configure(section({ port: mail.ports.tls }));
+  const user = await lw.newTenant("late"), guest = `late-guest-${Date.now()}@example.test`, password = "another passphrase 123";
+  const verify = await arrived(user.email);
+  await forgot(user.email);
+  const reset = await arrived(user.email);
+  assert.equal(await status("/api/v1/invitations", { email: guest, role: "viewer" }, user.token), 201);
+  const invitation = await arrived(guest);
+  const ends = (ms) => lw.sql(`UPDATE one_time_token SET expires_at = ${ms}; UPDATE invitation SET expires_at = ${ms}`);
+  ends(Date.now() - 1000);
+  const late = [["email/verify", { token: tokenOf(verify) }], ["password/reset", { token: tokenOf(reset), password }]]
+    .map(([uri, body]) => [`/api/v1/auth/${uri}`, body]).concat([["/api/v1/invitations/accept", { token: tokenOf(invitation), password }]]);
+  for (const [uri, body] of late) {
+    const answer = await lw.api("POST", uri, { body });
+    assert.deepEqual([answer.status, answer.json.code], [400, "LINK_USED"], uri);
+  }
+  await lw.login(user.email, user.password);
+  assert.equal((await lw.api("GET", "/api/v1/auth/me", { token: user.token })).json.user.email_verified, false);
+  assert.equal(count(`SELECT COUNT(*) FROM user WHERE email = '${guest}'`), 0);
+  // They were refused because of their time, and for nothing else.
+  ends(Date.now() + 60000);
+  assert.deepEqual(await Promise.all(late.map(([uri, body]) => status(uri, body))), [204, 204, 200]);
+});
+
+test("a name with line ends makes no header", async () => {
   const name = "Evil\r\nBcc: everybody@example.test\r\n\r\nDear friend";
   const made = await lw.api("POST", "/api/v1/auth/register", { unchecked: true,
     body: { email: `evil-${Date.now()}@example.test`, password: "a long passphrase 99", tenant_name: name } });

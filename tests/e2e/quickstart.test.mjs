@@ -7,7 +7,7 @@ import net from "node:net";
 import path from "node:path";
 import { Instance, startInstance } from "./lib/instance.mjs";
 
-const PARTS = ["MariaDB", "front", "vault", "worker", "nginx"];
+const PARTS = ["MariaDB", "front", "vault", "worker", "expr", "nginx"];
 const asRoot = process.getuid() === 0;
 let lw;
 
@@ -86,6 +86,19 @@ test("nobody but nginx can connect to the pools", { skip: !asRoot && "needs root
   }
 });
 
+test("whoever evaluates expressions has no key, and only the pools and the worker can ask him", { skip: !asRoot && "needs root" }, () => {
+  const socket = fs.readFileSync(lw.conf, "utf8").match(/^socket = (.*\/expr\.sock)$/m)[1];
+  const connect = `/usr/bin/python3 -c "import socket; socket.socket(socket.AF_UNIX).connect('${socket}')"`;
+  for (const user of ["latch-front", "latch-vault"])
+    assert.equal(asUser(user, connect), true, user);
+  for (const user of ["www-data", "nobody", "mysql"])
+    assert.equal(asUser(user, connect), false, `${user} reaches latch-expr`);
+  for (const place of ["etc/keys/front", "etc/keys/vault", "run/db", "run/front", "run/vault", "db/data"])
+    assert.equal(asUser("latch-expr", `ls '${lw.at(place)}'`), false, `latch-expr looks into ${place}`);
+  for (const file of ["etc/password/front", "etc/password/vault", "quickstart.env", "etc/tls/server.key"])
+    assert.equal(asUser("latch-expr", `cat '${lw.at(file)}'`), false, `latch-expr reads ${file}`);
+});
+
 test("the database listens on no network, and is set to keep what it confirmed", () => {
   assert.deepEqual(lw.sql("SELECT @@skip_networking, @@innodb_flush_log_at_trx_commit, @@sync_binlog, @@local_infile, @@innodb_doublewrite"),
     [["1", "1", "1", "0", "1"]]);
@@ -93,7 +106,7 @@ test("the database listens on no network, and is set to keep what it confirmed",
 });
 
 test("each program runs as its own user, without privileges", { skip: !asRoot && "needs root" }, async () => {
-  const users = { MariaDB: "mysql", front: "latch-front", vault: "latch-vault", worker: "latch-vault" };
+  const users = { MariaDB: "mysql", front: "latch-front", vault: "latch-vault", worker: "latch-vault", expr: "latch-expr" };
   for (const [part, user] of Object.entries(users)) {
     const uid = execFileSync("id", ["-u", user], { encoding: "utf8" }).trim();
     for (const pid of descendants(await lw.pid(part))) {

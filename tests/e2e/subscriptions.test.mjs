@@ -77,6 +77,20 @@ test("who wants certain types, or one connector's events, gets those", async () 
   assert.equal(wrong.status, 400, "somebody else's connector");
 });
 
+test("a type is wanted by the name that its events have, whatever it is made of", async () => {
+  const names = ["Push Hook", "Push", "orders/create", "com.twilio.x", "<a>\"'&;%20{}"], gitlab = await connectHook(lw, token, PROVIDERS["gitlab (token)"]);
+  const { id } = await subscribe({ event_types: names });
+  assert.deepEqual((await subscription(id)).event_types, names);
+  const delivery = await deliveryOf(gitlab), pushed = (await send(lw, delivery)).json.event_id;
+  const [, named] = [await happen("Hook"), await happen(names[4])];
+  await eventually("those have come", () => receiver.deliveries.length === 2, 60);
+  await idle();
+  assert.deepEqual(receiver.deliveries.map((one) => one.id).sort(), [pushed, named].sort());
+  assert.deepEqual((await does("PATCH", `/api/v1/subscriptions/${id}`, { event_types: ["Tag Push Hook"] })).json.event_types, ["Tag Push Hook"]);
+  for (const type of [" Push", "Push ", "Push  Hook", "Push\nHook", "Push\tHook", ""])
+    assert.equal((await lw.api("POST", "/api/v1/subscriptions", { token, body: { url: receiver.url, event_types: [type] }, unchecked: true })).status, 400, type);
+});
+
 test("a receiver that fails gets it again, the same id and body, until it takes it; then its error is gone", async () => {
   const { id } = await subscribe();
   let tries = 0;

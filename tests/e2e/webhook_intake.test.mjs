@@ -7,7 +7,8 @@ import { after, before, test } from "node:test";
 import { rawRequest } from "./lib/http.mjs";
 import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { endProcess, startDatabase } from "./lib/processes.mjs";
-import { connectHook, deliveryOf, eventsOf, hmac, PROVIDERS, send } from "./lib/webhooks.mjs";
+import { idBytes } from "./lib/tenants.mjs";
+import { connectHook, deliveryOf, eventsOf, hmac, newAddress, PROVIDERS, send } from "./lib/webhooks.mjs";
 
 let lw, token, other;
 
@@ -28,11 +29,12 @@ const get = (uri, by = token) => lw.api("GET", uri, { token: by });
 
 test("many at once with one id are one event, one job and one audit row", async () => {
   const hook = await github(), delivery = await deliveryOf(hook), rows = () => lw.sql("SELECT (SELECT COUNT(*) FROM event), (SELECT COUNT(*) FROM audit WHERE action = 'event.receive')")[0].map(Number);
-  const before = rows(), answers = await Promise.all(Array.from({ length: 25 }, () => send(lw, delivery)));
+  const before = rows(), answers = await Promise.all(Array.from({ length: 200 }, () => send(lw, delivery)));
   assert.ok(answers.every(({ status }) => status === 200), answers.find(({ status }) => status !== 200)?.text);
   assert.equal(answers.filter(({ json }) => !json.duplicate).length, 1);
   assert.equal(new Set(answers.map(({ json }) => json.event_id)).size, 1);
   assert.deepEqual(rows(), before.map((n) => n + 1));
+  assert.ok(!lw.log("front").includes('"statement":"event_intake"'), "they wait for the first, and not for one another");
 });
 
 test("without an id the same bytes are the same event, and other bytes another", async () => {
@@ -62,6 +64,26 @@ test("a list is as many events as it has, each once", async () => {
   const many = Array.from({ length: 1500 }, (_, i) => 1000 + i);
   assert.equal((await send(lw, await deliveryOf(hook, { body: list(...many) }))).status, 200);
   assert.equal(lw.sql("SELECT COUNT(*) FROM event WHERE provider = 'hubspot'")[0][0], "1504");
+});
+
+test("what the front remembers of an address ends with the address, its connector and its key", async () => {
+  const hook = await github(), all = async (expected, words, on = hook) => {
+    const answers = await Promise.all(Array.from({ length: 40 }, async () => send(lw, await deliveryOf(on)))); // each worker has some of them
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [expected], words);
+  };
+  const patch = async (status) => assert.equal((await lw.api("PATCH", `/api/v1/connectors/${hook.id}`, { token, body: { status } })).status, 200);
+  await all(200, "as it is");
+  await patch("disabled");
+  await all(404, "switched off");
+  await patch("active");
+  await all(200, "switched on");
+  await all(401, "another key", { ...hook, key: hook.provider.newKey() });
+  await all(200, "nobody is shut out by those");
+  const url = await newAddress(lw, token, hook.id);
+  await all(404, "the old address");
+  await all(200, "the new one", { ...hook, url });
+  assert.equal((await lw.api("DELETE", `/api/v1/connectors/${hook.id}`, { token })).status, 204);
+  await all(404, "deleted", { ...hook, url });
 });
 
 /* --- too much, and nonsense --------------------------------------------------------------------- */
@@ -150,6 +172,20 @@ test("events are found by connector, type, status and time, page by page, and by
   const replayed = await lw.api("POST", `/api/v1/events/${ids[0]}/replay`, { token });
   assert.equal(replayed.status, 202);
   await eventually("the replay is done", async () => (await get(`/api/v1/jobs/${replayed.json.job_id}`)).json.state === "done", 60);
+});
+
+test("an event whose job is dead has failed, until it is replayed", async () => {
+  const hook = await github(), { event_id: id } = (await send(lw, await deliveryOf(hook))).json, now = async () => (await get(`/api/v1/events/${id}`)).json;
+  await eventually("it is processed", async () => (await now()).status === "processed", 60);
+  // A job whose worker died with it each time.
+  lw.sql(`INSERT INTO job (tenant_id, job_id, queue, kind, state, run_at, attempts, subject_id, payload, created_at)
+    SELECT tenant_id, RANDOM_BYTES(16), 'event', 'event_process', 'live', 0, 1000, event_id, '{}', 0 FROM event WHERE event_id = ${idBytes(id)}`);
+  await eventually("it has failed", async () => (await now()).status === "failed", 60);
+  assert.equal((await now()).processed_at, null);
+  assert.deepEqual((await eventsOf(hook, "&status=failed")).map((event) => event.id), [id]);
+  assert.equal((await lw.api("POST", `/api/v1/events/${id}/replay`, { token })).status, 202);
+  assert.notEqual((await now()).status, "failed");
+  await eventually("it is processed after all", async () => (await now()).processed_at !== null, 60);
 });
 
 test("neither the address's secret nor a key nor a signature is in any log or in the database", async () => {

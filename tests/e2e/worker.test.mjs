@@ -36,14 +36,16 @@ async function reload() {
   await eventually("the worker has reloaded", () => lines("reloaded").length > before);
 }
 
+/** Rows of the audit trail that aren't sealed yet. */
+const unsealed = () => count("SELECT COUNT(*) FROM audit a LEFT JOIN audit_chain c ON c.seq = a.seq WHERE c.seq IS NULL");
+
 /** As if the last try to fetch keys had been long ago. */
 const patience = () => lw.sql("UPDATE jwks_refresh SET tried_at = 0");
 
 test("what was done is sealed within seconds, and the seal can be verified", async () => {
   await lw.newTenant("sealed");
   assert.ok(count("SELECT COUNT(*) FROM audit") > 0);
-  await eventually("every row is sealed",
-    () => count("SELECT COUNT(*) FROM audit a LEFT JOIN audit_chain c ON c.seq = a.seq WHERE c.seq IS NULL") === 0);
+  await eventually("every row is sealed", () => unsealed() === 0);
   const verified = lw.latchctl("audit", "verify");
   assert.equal(verified.status, 0, verified.stderr);
 });
@@ -101,6 +103,21 @@ test("an issuer that answers badly keeps its old keys", async () => {
     assert.equal(await me(issuer.token({ sub: "ada" })), 200);
   }
   issuer.answer = null;
+});
+
+test("an issuer that keeps the worker waiting doesn't hold up the sealing of the audit trail", async () => {
+  let held, gaveUp = false;
+  issuer.answer = (response) => {
+    held = response.once("close", () => { gaveUp = true; });
+  };
+  lw.sql("UPDATE jwks SET fetched_at = 0");
+  patience();
+  await eventually("the worker waits for the issuer", () => held);
+  await lw.newTenant("meanwhile");
+  await eventually("every row is sealed", () => unsealed() === 0);
+  assert.ok(!gaveUp, "they were sealed only when the worker had given the issuer up");
+  issuer.answer = null;
+  held.destroy();
 });
 
 test("a private host that the operator didn't list is never called", async () => {
@@ -179,14 +196,15 @@ test("a configuration that can't be read leaves the worker at work", async () =>
 test("the worker outlives its database, and says so twice only", async () => {
   const pid = await lw.pid("worker");
   process.kill(await lw.pid("MariaDB"), "SIGKILL");
-  await eventually("the outage is logged", () => lines("the database is away").length === 1);
+  // Two of its processes keep chores.
+  await eventually("the outage is logged", () => lines("the database is away").length === 2);
   await lw.quickstart("start");
-  await eventually("it is over", () => lines("the database is back").length === 1, 60);
-  assert.equal(lines("the database is away").length, 1);
+  await eventually("it is over", () => lines("the database is back").length === 2, 60);
+  assert.equal(new Set(lines("the database is away").map((line) => line.pid)).size, 2);
+  assert.equal(lines("the database is away").length, 2);
   assert.equal(await lw.pid("worker"), pid);
   await lw.newTenant("afterwards");
-  await eventually("every row is sealed",
-    () => count("SELECT COUNT(*) FROM audit a LEFT JOIN audit_chain c ON c.seq = a.seq WHERE c.seq IS NULL") === 0, 60);
+  await eventually("every row is sealed", () => unsealed() === 0, 60);
 });
 
 test("a worker that is told to stop ends by itself", async () => {

@@ -11,26 +11,48 @@ import mangen  # noqa: E402
 
 class ConnectorPage(unittest.TestCase):
     def setUp(self):
-        self.entries = list(mangen.read_table(ROOT / "src/connect/members.def"))
+        self.objects, self.members = {}, []
+        for path, member in mangen.CONNECTOR_TABLES:
+            for macro, arguments in mangen.read_table(ROOT / "src" / path):
+                if macro == "OBJECT":
+                    self.objects[arguments[0]] = arguments[-1]
+                else:
+                    self.members.append(member(macro, arguments))
         self.page = mangen.fill(ROOT / "contrib/man/latchwork-connector.5.in", ROOT / "src", "1.0", "/etc/x.conf")
 
     def test_each_member_stands_below_its_object(self):
         sections = self.page.split("\n.Ss ")
-        for macro, arguments in self.entries:
-            if macro == "OBJECT":
-                continue
-            member_of, name, words, _item, _form = mangen.connector_member(macro, arguments)
-            object_words = next(a[-1] for m, a in self.entries if m == "OBJECT" and a[0] == member_of)
-            section = next(s for s in sections if mangen.escape(object_words) in s.split(".Bl")[0])
+        for member_of, name, words, _item, _form in self.members:
+            section = next(s for s in sections if mangen.escape(self.objects[member_of]) in s.split(".Bl")[0])
             self.assertIn(f".It Cm {mangen.escape(name)}\n{mangen.escape(words)}\n", section, name)
 
     def test_a_required_member_says_so(self):
         self.assertIn("(lower case letters, digits and _; required)", self.page.replace("\\", ""))
 
     def test_every_object_is_reached_from_the_file(self):
-        items = {mangen.connector_member(m, a)[3] for m, a in self.entries if m != "OBJECT"}
-        objects = {a[0] for m, a in self.entries if m == "OBJECT"}
-        self.assertEqual(objects - items, {"TYPE"})
+        self.assertEqual(set(self.objects) - {item for _, _, _, item, _ in self.members}, {"TYPE"})
+
+    def test_a_webhooks_words_are_those_of_its_table(self):
+        self.assertIn('("hmac" | "ed25519" |', self.page)
+        self.assertIn('("sha256" | "sha1"; default "sha256")', self.page)
+
+
+class WorkflowPage(unittest.TestCase):
+    def setUp(self):
+        page = mangen.fill(ROOT / "contrib/man/latchwork-workflow.5.in", ROOT / "src", "1.0", "/etc/x.conf")
+        self.sections = {section.split("\n")[0]: section for section in page.split("\n.Ss ")}
+
+    def test_each_type_has_a_section_with_the_members_of_its_config(self):
+        types = {arguments[0]: arguments for _, arguments in mangen.read_table(ROOT / "src/flow/steps.def")}
+        for _name, text, _kind, words in types.values():
+            self.assertIn(mangen.escape(words), self.sections[mangen.escape(text)])
+        for _, (step, member, _kind, _need, _words) in mangen.read_table(ROOT / "src/flow/step_members.def"):
+            self.assertIn(f".It Cm {mangen.escape(member)}\n", self.sections[mangen.escape(types[step][1])], step)
+
+    def test_every_kind_of_member_is_explained(self):
+        kinds = {arguments[2] for _, arguments in mangen.read_table(ROOT / "src/flow/step_members.def")}
+        self.assertEqual(kinds - set(mangen.STEP_KINDS), set())
+        self.assertIn("(jq; required)", self.sections["transform"])
 
 
 if __name__ == "__main__":

@@ -329,6 +329,80 @@ class Refusals(unittest.TestCase):
         self.assertTrue(any("no column" in f or "no table here" in f for f in failures), failures)
 
 
+ROUTINES = """
+-- :begin
+CREATE OR REPLACE FUNCTION lw_count(in_name VARCHAR(32)) RETURNS BIGINT MODIFIES SQL DATA SQL SECURITY DEFINER
+BEGIN
+	UPDATE counter SET value = value + 1 WHERE name = in_name;
+	RETURN (SELECT value FROM counter WHERE name = in_name);
+END
+-- :end
+-- :begin
+CREATE OR REPLACE PROCEDURE lw_forget(in_name VARCHAR(32))
+BEGIN
+	CREATE TABLE inner_table (a INT);
+	DELETE FROM counter WHERE name = in_name;
+END
+-- :end
+CREATE TABLE outer_table (a INT);
+"""
+
+
+class Routines(unittest.TestCase):
+    """Functions and procedures of views.sql: blocks with semicolons of their own, and the statements that call them."""
+
+    def setUp(self):
+        self.directory = Directory(self)
+        with open(os.path.join(self.directory.path, "views.sql"), "a", encoding="utf-8") as file:
+            file.write(ROUTINES)
+
+    def refused(self, text, wanted):
+        failures = self.directory.failures(text)
+        self.assertTrue(any(wanted in f for f in failures), f"{failures} lacks {wanted!r}")
+
+    def generate(self, text):
+        """The grants and the description of one statement more."""
+        self.assertEqual(self.directory.failures(text), [])
+        path = self.directory.path
+        subprocess.run([sys.executable, "-B", GENERATOR, "--sql", path, "--grants", f"{path}/g.sql", "--json", f"{path}/s.json"],
+                       check=True)
+        with open(f"{path}/g.sql", encoding="utf-8") as grants, open(f"{path}/s.json", encoding="utf-8") as described:
+            return grants.read(), {s["name"]: s for s in json.load(described)["statements"]}["other_thing"]
+
+    def test_a_block_ends_with_its_mark_and_not_with_a_semicolon(self):
+        self.assertEqual(self.directory.failures(statement("SELECT a FROM outer_table;", "many", "out a:int", "scan all")), [])
+        self.refused(statement("SELECT a FROM inner_table;", "many", "out a:int", "scan all"), "inner_table")
+
+    def test_who_calls_a_procedure_may_execute_it_and_nobody_else(self):
+        grants, described = self.generate(statement("CALL lw_forget(:name);", "exec", "in name:text(32)"))
+        self.assertEqual([line for line in grants.splitlines() if "EXECUTE" in line],
+                         ["GRANT EXECUTE ON PROCEDURE lw_forget TO @front@;"])
+        self.assertEqual(([v["name"] for v in described["in"]], described["sql"]), (["name"], "CALL lw_forget(?)"))
+        self.assertNotIn("STMT_READ", described["flags"])
+
+    def test_who_selects_from_a_function_may_execute_it(self):
+        grants, described = self.generate(statement("SELECT lw_count(:name) AS value;", "one", "in name:text(32)", "out value:int"))
+        self.assertIn("GRANT EXECUTE ON FUNCTION lw_count TO @front@;", grants)
+        self.assertEqual([v["name"] for v in described["out"]], ["value"])
+
+    def test_a_call_has_the_scopes_values_like_any_statement(self):
+        _, described = self.generate(statement("CALL lw_forget(CONCAT(:now, HEX(:tenant), :now));", "exec"))
+        self.assertEqual([v["name"] for v in described["in"]], ["now", "tenant", "now"])
+        self.assertIn("STMT_TENANT", described["flags"])
+
+    def test_a_call_is_of_a_procedure_that_there_is(self):
+        self.refused(statement("CALL lw_forgotten();", "exec"), "there is no function lw_forgotten")
+
+    def test_a_call_is_written_whole(self):
+        for sql in ("CALL lw_forget;", "CALL (1);", "CALL lw_forget(1) + 2;"):
+            self.refused(statement(sql, "exec"), "CALL procedure(...) expected")
+
+    def test_what_a_call_reads_by_itself_is_looked_into(self):
+        self.refused(statement("CALL lw_forget((SELECT title FROM v_note WHERE note_id = :note_id));", "exec", "in note_id:id"),
+                     "tenant_id = :tenant is missing")
+        self.refused(statement("CALL lw_forget((SELECT nothing FROM counter WHERE name = 'x'));", "exec"), "nothing")
+
+
 class Status(unittest.TestCase):
     def run_generator(self, path):
         return subprocess.run([sys.executable, "-B", GENERATOR, "--sql", path, "--json", f"{path}/out.json"],

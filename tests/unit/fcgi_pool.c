@@ -56,6 +56,13 @@ static void answer_body(struct request *request, struct reply *reply)
 	buf_clear(&body);
 }
 
+/* A slow request that says so. */
+static void be_slow(const struct request *request, int ms)
+{
+	request_is_slow(request);
+	poll(NULL, 0, ms);
+}
+
 static void handle(void *state, struct request *request, struct reply *reply)
 {
 	struct str path = request->path;
@@ -74,6 +81,10 @@ static void handle(void *state, struct request *request, struct reply *reply)
 			poll(NULL, 0, 1000);
 	else if (str_eq(path, STR("/slow")))
 		poll(NULL, 0, 200);
+	else if (str_eq(path, STR("/alone")))
+		be_slow(request, 200);
+	else if (str_eq(path, STR("/stuck")))
+		be_slow(request, -1);
 	if (reply->body.n == 0)
 		buf_printf(&reply->body, "%ld", (long)getpid());
 }

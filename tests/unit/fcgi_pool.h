@@ -10,7 +10,8 @@
 
 /*
  * The paths that it answers: /pid (the worker's process id), /version (reloads so far), /body (its
- * length), /slow (after 200 ms), /unread (413, without reading), /crash, /hang.
+ * length), /slow (after 200 ms), /alone (the same, but it says so first), /unread (413, without reading), /crash,
+ * /hang, /stuck (hangs, but says so first).
  */
 struct test_pool {
 	pid_t pid;

@@ -149,9 +149,13 @@ void client_read(int fd, struct answer *ret_answer)
 
 bool client_sees_end(int fd)
 {
-	char byte;
+	char bytes[64];
 
-	return readable(fd, WAIT_MS) && recv(fd, &byte, 1, 0) <= 0;
+	/* What nginx takes for a wish that it closes may come first. */
+	while (readable(fd, WAIT_MS))
+		if (recv(fd, bytes, sizeof(bytes), 0) <= 0)
+			return true;
+	return false;
 }
 
 void client_ask(const char *path, const char *method, const char *uri, struct str body,

@@ -51,6 +51,15 @@ const paths = {
 		response.writeHead(200, { 'Content-Length': 100 });
 		response.write('half', () => response.socket.destroy());
 	},
+	'/pieces': (_, response) => {
+		const pieces = ['one ', 'two ', 'three'];
+		const next = () => (pieces.length > 1 ? response.write(pieces.shift(), () => setTimeout(next, 30)) : response.end(pieces.shift()));
+		response.setHeader('Content-Type', 'text/event-stream');
+		next();
+	},
+	'/refused': (_, response) => response.writeHead(429, { 'Retry-After': '3' }).end('slow down'),
+	'/cut-piece': (_, response) => response.write('half', () => response.socket.destroy()),
+	'/quiet': (_, response) => void response.write('half'),
 	'/nothing': (request) => request.socket.end(),
 	'/not-gzip': (_, response) => response.setHeader('Content-Encoding', 'gzip').end('plain'),
 	'/gzip': (request, response) => {

@@ -44,7 +44,9 @@ static void an_arena_never_passes_its_cap(void **state)
 	struct arena *arena = arena_new(1008);
 
 	assert_non_null(arena);
+	assert_false(arena_was_full(arena));
 	assert_null(arena_alloc(arena, 1009));
+	assert_true(arena_was_full(arena));
 	assert_null(arena_alloc(arena, SIZE_MAX));
 	assert_non_null(arena_alloc(arena, 600)); /* counts as 608 */
 	assert_null(arena_alloc(arena, 401));
@@ -53,6 +55,7 @@ static void an_arena_never_passes_its_cap(void **state)
 	assert_null(arena_alloc(arena, 0));
 	arena_reset(arena);
 	assert_int_equal(arena_used(arena), 0);
+	assert_false(arena_was_full(arena));
 	assert_non_null(arena_alloc(arena, 1000));
 	arena_free(arena);
 }

@@ -40,7 +40,9 @@ static struct {
 	enum err e; /* instead of an answer */
 	enum http_failure failure;
 	int status;
-	const char *body, *org;
+	const char *url, *body, *org;
+	const char *meanwhile; /* SQL */
+	char authorization[64], sent[128];
 	char key[64], second[64];
 	enum login_end end;
 	char host[64], user[64];
@@ -60,7 +62,11 @@ enum err __wrap_call_send(struct ctx *cx, const struct call *call, struct buf *b
 {
 	provider.calls++;
 	assert_false(db_in_transaction(cx->db));
-	assert_str(buf_str(&call->url), "https://api.acme.example/me");
+	assert_str(buf_str(&call->url), provider.url);
+	if (provider.meanwhile)
+		private_mariadb_run(&server, "latchwork", provider.meanwhile);
+	copy(provider.authorization, call_header_value(call, STR("Authorization")));
+	snprintf(provider.sent, sizeof provider.sent, "%.*s", STR_ARG(buf_str(&call->body)));
 	copy(provider.key, call_header_value(call, STR("X-Key")));
 	copy(provider.second, call_header_value(call, STR("X-Second")));
 	*ret_answer = (struct http_answer){ .status = provider.status,
@@ -117,6 +123,7 @@ static int empty(void **state)
 {
 	memset(&provider, 0, sizeof provider);
 	provider.status = 200;
+	provider.url = "https://api.acme.example/me";
 	provider.body = "{\"id\": \"acct\\u0007-1\", \"name\": \"Acme Ltd\"}";
 	provider.org = "";
 	private_mariadb_run(&server, "latchwork",
@@ -341,6 +348,80 @@ static void what_cannot_be_tried_stays_untested(void **state)
 	close_with(cx);
 }
 
+static void what_was_changed_during_its_trial_is_untested(void **state)
+{
+	struct ctx *cx = open_with(acme, &TENANT_A);
+	struct id id, connector;
+	struct connector c;
+
+	(void)state;
+	add_key(cx, "acme", KEY, &id);
+	add_connector(cx, "api_key", &id, 1, &connector);
+	provider.meanwhile = "UPDATE credential SET version = version + 1";
+	provider.status = 401;
+	assert_ok(ASK(credential_test, .credential_id = id));
+	assert_non_null(strstr(answered, "\"error_code\":\"INVALID_CREDENTIALS\""));
+	run_sql("UPDATE credential SET version = 1 WHERE credential_id = ID", &id);
+	assert_ok(ASK(connector_test, .connector_id = connector));
+	assert_int_equal(provider.calls, 2);
+	assert_int_equal(number_of("SELECT verify_checked_at IS NULL AND status = 'untested' FROM credential "
+				   "WHERE credential_id = ID",
+				   &id),
+			 1);
+	assert_ok(connector_read(cx, &connector, &c));
+	assert_str(c.status, "active");
+	assert_true(str_absent(c.error_code));
+	close_with(cx);
+}
+
+#define CLIENT "\"client_id\": \"me\", \"client_secret\": \"s3cret\""
+#define TOKEN_URL "\"token_url\": \"https://login.else.example/token\""
+
+static void an_oauth_client_without_a_service_is_tried_by_getting_a_token(void **state)
+{
+	struct ctx *cx = open_with(acme, &TENANT_A);
+
+	(void)state;
+	provider.url = "https://login.else.example/token";
+	provider.body = "{\"access_token\": \"a-token\", \"token_type\": \"bearer\", \"expires_in\": 60}";
+	assert_ok(ASK(credential_test_unsaved, .type = STR("oauth2"),
+		      .data = tree(cx, "{" CLIENT ", " TOKEN_URL ", \"scopes\": \"read\"}")));
+	assert_non_null(strstr(answered, "\"success\":true"));
+	assert_string_equal(provider.authorization, "Basic bWU6czNjcmV0");
+	assert_string_equal(provider.sent, "grant_type=client_credentials&scope=read");
+	provider.status = 401;
+	provider.body = "{\"error\": \"invalid_client\"}";
+	assert_ok(ASK(credential_test_unsaved, .type = STR("oauth2"),
+		      .data = tree(cx, "{" CLIENT ", " TOKEN_URL "}")));
+	assert_non_null(strstr(answered, "\"error_code\":\"INVALID_CREDENTIALS\""));
+	assert_int_equal(provider.calls, 2);
+	close_with(cx);
+}
+
+static void an_oauth_client_that_lacks_a_member_is_told_which(void **state)
+{
+	static const struct {
+		const char *data, *words;
+	} CASES[] = {
+		{ "{" CLIENT "}", "token_url is missing" },
+		{ "{\"client_id\": \"me\", " TOKEN_URL "}", "client_secret is missing" },
+		{ "{\"client_secret\": \"s3cret\", " TOKEN_URL "}", "client_id is missing" },
+		{ "{" CLIENT ", \"token_url\": \"nowhere\"}", "token_url isn't a URL" },
+		{ "{" CLIENT ", " TOKEN_URL ", \"refresh_token\": \"r\"}", "a person's tokens" },
+	};
+	struct ctx *cx = open_with(acme, &TENANT_A);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+		assert_ok(ASK(credential_test_unsaved, .type = STR("oauth2"), .data = tree(cx, CASES[i].data)));
+		assert_non_null(strstr(answered, "\"error_code\":\"UNSUPPORTED\""));
+		if (!strstr(answered, CASES[i].words))
+			fail_msg("%s: %s", CASES[i].data, answered);
+	}
+	assert_int_equal(provider.calls, 0);
+	close_with(cx);
+}
+
 static void the_way_is_the_connectors_or_the_one_that_fits(void **state)
 {
 	struct ctx *cx = open_with(acme, &TENANT_A);
@@ -492,6 +573,31 @@ static void those_whose_turn_it_is_are_tried_once_in_every_tenant(void **state)
 	close_with(cx);
 }
 
+static enum err act(struct ctx *cx, void *arg)
+{
+	assert_ptr_not_equal(cx->arena, arg);
+	assert_true(cx->who.who == WHO_SYSTEM && id_eq(&cx->who.tenant, &TENANT_B));
+	assert_true(str_absent(cx->audit.service));
+	cx->audit.service = arena_copy(cx->arena, STR("theirs"));
+	cx->problem.detail = arena_copy(cx->arena, STR("words that go with the memory"));
+	return ERR_CONFLICT;
+}
+
+static void who_acted_as_the_system_is_who_it_was_and_keeps_nothing_of_it(void **state)
+{
+	struct ctx *cx = open_with(acme, &TENANT_A);
+	struct arena *memory = cx->arena;
+
+	(void)state;
+	cx->audit.service = STR("mine");
+	assert_int_equal(ctx_as_system(cx, &TENANT_B, 4096, act, memory), ERR_CONFLICT);
+	assert_ptr_equal(cx->arena, memory);
+	assert_true(id_eq(&cx->who.tenant, &TENANT_A));
+	assert_str(cx->audit.service, "mine");
+	assert_true(str_absent(cx->problem.detail));
+	close_with(cx);
+}
+
 static void one_that_can_not_be_tried_keeps_nobody_back(void **state)
 {
 	struct ctx *cx = open_with(acme, &TENANT_A);
@@ -524,12 +630,16 @@ int main(void)
 		TRIAL_TEST(our_own_troubles_are_no_outcome),
 		TRIAL_TEST(a_strangers_credential_is_not_tried),
 		TRIAL_TEST(what_cannot_be_tried_stays_untested),
+		TRIAL_TEST(what_was_changed_during_its_trial_is_untested),
+		TRIAL_TEST(an_oauth_client_without_a_service_is_tried_by_getting_a_token),
+		TRIAL_TEST(an_oauth_client_that_lacks_a_member_is_told_which),
 		TRIAL_TEST(the_way_is_the_connectors_or_the_one_that_fits),
 		TRIAL_TEST(a_connector_without_a_credential_says_so),
 		TRIAL_TEST(what_isnt_stored_leaves_an_audit_row_only),
 		TRIAL_TEST(bad_input_is_refused_before_anything_is_sent),
 		TRIAL_TEST(a_mail_server_is_tried_without_naming_a_service),
 		TRIAL_TEST(those_whose_turn_it_is_are_tried_once_in_every_tenant),
+		TRIAL_TEST(who_acted_as_the_system_is_who_it_was_and_keeps_nothing_of_it),
 		TRIAL_TEST(one_that_can_not_be_tried_keeps_nobody_back),
 	};
 

@@ -41,7 +41,7 @@ static void add_with_credential(struct ctx *cx, const char *status, struct id *r
 static void note(struct ctx *cx, const struct id *credential, const struct verify_outcome *outcome)
 {
 	assert_ok(db_begin(cx->db));
-	assert_ok(connector_note_outcome(cx, credential, outcome));
+	assert_ok(connector_note_outcome(cx, credential, (struct opt_int){ 0 }, outcome));
 	assert_ok(db_commit(cx->db));
 }
 
@@ -276,7 +276,7 @@ static void another_tenant_finds_no_connector_and_notes_nothing(void **state)
 	assert_int_equal(connector_read(other, &id, &c), ERR_NOT_FOUND);
 	assert_ok(db_begin(other->db));
 	assert_int_equal(connector_lock(other, &id, &c), ERR_NOT_FOUND);
-	assert_int_equal(connector_note_outcome(other, &credential, &GOOD), ERR_NOT_FOUND);
+	assert_int_equal(connector_note_outcome(other, &credential, (struct opt_int){ 0 }, &GOOD), ERR_NOT_FOUND);
 	db_rollback(other->db);
 	assert_ok(connector_read(cx, &id, &c));
 	assert_true(str_absent(c.account_id));

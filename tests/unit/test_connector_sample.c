@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/json_read.h"
+#include "connect/connection_values.h"
 #include "connect/sample.h"
 
 static struct arena *arena;
@@ -128,6 +129,21 @@ static void a_secret_that_comes_back_is_hidden_in_values_and_names(void **state)
 	assert_string_equal(sample("['ab']", "a", &truncated), "[\"ab\"]");
 }
 
+static void a_secret_is_found_wherever_it_stands(void **state)
+{
+	const struct str secret[] = { STR_NONE, STR("k-0123456789"), STR("abc"), STR("") }, shortest = STR("s3cret");
+	const struct texts secrets = { secret, ARRAY_SIZE(secret) };
+
+	(void)state;
+	assert_true(connection_holds_secret(STR("{\"you\":\"sent k-0123456789\"}"), secrets));
+	assert_true(connection_holds_secret(STR("k-0123456789"), secrets));
+	assert_false(connection_holds_secret(STR("k-012345678"), secrets));
+	assert_false(connection_holds_secret(STR("abcabc"), secrets));
+	assert_false(connection_holds_secret(STR(""), secrets));
+	assert_false(connection_holds_secret(STR_NONE, secrets));
+	assert_true(connection_holds_secret(STR("my s3cret"), (struct texts){ &shortest, 1 }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +153,7 @@ int main(void)
 		cmocka_unit_test(a_long_text_is_cut_between_characters),
 		cmocka_unit_test(rows_that_are_too_large_together_end_with_the_last_whole_one),
 		cmocka_unit_test(a_secret_that_comes_back_is_hidden_in_values_and_names),
+		cmocka_unit_test(a_secret_is_found_wherever_it_stands),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

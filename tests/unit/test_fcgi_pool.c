@@ -11,6 +11,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -293,6 +294,34 @@ static void a_stop_ends_kept_connections_after_their_last_answer(void **state)
 	pool_stop(&pool);
 }
 
+/* nginx may write a request in the very moment in which it is asked to close the connection. */
+static void a_request_that_crosses_the_wish_to_close_is_answered(void **state)
+{
+	(void)state;
+	static const uint8_t empty_stderr[8] = { 1, 7, 0, 1 };
+	struct answer answer;
+	struct buf request BUF_AUTO;
+	uint8_t record[8];
+	int fd;
+
+	buf_init(&request, 1 << 16);
+	put_request(&request, "POST", "/pid", STR("x"), true);
+	pool_start(&pool, WORKER_POLLING, 1, 0, NULL);
+	assert_true((fd = client_connect(pool.path)) >= 0);
+	assert_true(pool_asks_on(fd, "/pid") > 0);
+	kill(pool.pid, SIGTERM);
+	assert_int_equal(recv(fd, record, sizeof(record), MSG_WAITALL), sizeof(record));
+	assert_memory_equal(record, empty_stderr, sizeof(record));
+	assert_true(client_send(fd, buf_str(&request)));
+	client_read(fd, &answer);
+	assert_true(answer_says(&answer, "Status: 200 OK"));
+	assert_true(answer.not_kept);
+	buf_done(&answer.out);
+	assert_true(client_sees_end(fd));
+	close(fd);
+	pool_stop(&pool);
+}
+
 static void a_worker_that_hangs_is_killed_at_the_deadline(void **state)
 {
 	(void)state;
@@ -368,6 +397,7 @@ int main(void)
 		cmocka_unit_test(a_recycled_worker_passes_its_connections_on),
 		cmocka_unit_test(a_stop_answers_what_was_sent_before_it),
 		cmocka_unit_test(a_stop_ends_kept_connections_after_their_last_answer),
+		cmocka_unit_test(a_request_that_crosses_the_wish_to_close_is_answered),
 		cmocka_unit_test(a_worker_that_hangs_is_killed_at_the_deadline),
 		cmocka_unit_test(workers_do_not_outlive_their_master),
 		cmocka_unit_test(a_slow_request_holds_up_only_its_own_process),

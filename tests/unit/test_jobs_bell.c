@@ -51,9 +51,9 @@ static void a_ring_is_heard_until_it_is_cleared(void **state)
 	for (int i = 0; i < 3; i++)
 		bell_ring(path);
 	assert_true(is_ringing(fd));
-	bell_clear(fd);
+	assert_true(bell_clear(fd));
 	assert_false(is_ringing(fd));
-	bell_clear(fd);
+	assert_false(bell_clear(fd));
 	close(fd);
 }
 
@@ -93,6 +93,25 @@ static void a_bell_that_nobody_hears_or_that_is_not_there_is_no_trouble(void **s
 	assert_int_equal(bell_hang("/nowhere/at/all", &fd), ERR_IO);
 }
 
+/* One of several processes hears the bell; all of them hear the chime, each until it has cleared its own. */
+static void a_struck_chime_is_heard_by_each_process_whatever_the_others_do(void **state)
+{
+	struct chime chime;
+
+	(void)state;
+	assert_int_equal(chime_hang(&chime), OK);
+	assert_false(is_ringing(chime.fd[0]));
+	chime_strike(&chime, 2);
+	chime_strike(&chime, 2);
+	chime_clear(chime.fd[0]);
+	assert_false(is_ringing(chime.fd[0]));
+	assert_true(is_ringing(chime.fd[1]));
+	assert_false(is_ringing(chime.fd[2]));
+	chime_clear(chime.fd[0]);
+	for (size_t i = 0; i < CHIME_MAX; i++)
+		close(chime.fd[i]);
+}
+
 /* The pools run as other users than the worker. */
 static void everybody_on_the_machine_may_ring(void **state)
 {
@@ -112,6 +131,7 @@ int main(void)
 		cmocka_unit_test(a_ring_is_heard_until_it_is_cleared),
 		cmocka_unit_test(ringing_never_waits),
 		cmocka_unit_test(a_bell_that_nobody_hears_or_that_is_not_there_is_no_trouble),
+		cmocka_unit_test(a_struck_chime_is_heard_by_each_process_whatever_the_others_do),
 		cmocka_unit_test(everybody_on_the_machine_may_ring),
 	};
 

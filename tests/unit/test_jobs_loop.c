@@ -55,7 +55,7 @@ static void ring_heard(void *arg)
 static void run(struct busy *busy, const struct work *work, size_t kinds)
 {
 	loop_run(&(struct loop_options){
-		.work = work, .kinds = kinds, .bell_fd = bell[0], .arg = busy, .rung = ring_heard });
+		.work = work, .kinds = kinds, .bells = { -1, bell[0] }, .arg = busy, .rung = ring_heard });
 }
 
 static void a_stop_waits_for_the_piece_in_hand(void **state)

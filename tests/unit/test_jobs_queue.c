@@ -2,11 +2,13 @@
 #include "feature_support.h"
 
 #include "base/clock.h"
+#include "core/metrics.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
 #include "jobs/queue_stat.h"
 #include "jobs/runner.h"
 #include "jobs/tally.h"
+#include "jobs/worker_stat.h"
 #include "store/sql_job.h"
 #include "store/sql_retention.h"
 
@@ -19,9 +21,14 @@ static struct {
 	size_t runs;
 	bool hopeless;
 	bool commits;      /* the handler ends the job itself, with a change that gives the answer */
+	bool adds;         /* and promises another job */
+	unsigned rings;
 	const char *words; /* what it says of its failure */
 	int64_t takes_ms;
 	const char *meanwhile; /* SQL that somebody else runs */
+	enum err burial;       /* what the next one answers */
+	size_t buried;
+	struct opt_id full;    /* the tenant that may have no more under way */
 	struct tally *tally;
 	struct ctx *open[2];
 	size_t depth;
@@ -218,6 +225,29 @@ static void a_job_isnt_begun_before_its_time_and_a_dead_one_never(void **state)
 	close_as(cx);
 }
 
+static void each_job_of_a_batch_is_leased_whichever_tenant_it_is_of(void **state)
+{
+	struct ctx *cx = open_as("worker", ID_NIL);
+	struct job jobs[JOB_BATCH_MAX];
+	struct job_turns turns = { 0 };
+	size_t count;
+
+	(void)state;
+	add(TENANT_A, 7);
+	add(TENANT_B, 7);
+	private_mariadb_run(&server, "latchwork", "UPDATE job SET queue = 'event', kind = 'event_process'");
+	assert_ok(job_claim(cx, QUEUE_EVENT, &turns, STR("w1"), jobs, &count));
+	assert_int_equal(count, 10);
+	assert_int_equal(rows("SELECT COUNT(*) FROM job WHERE worker = 'w1' AND lease = 1 AND attempts = 1"), 10);
+	assert_int_equal(rows("SELECT COUNT(DISTINCT tenant_id) FROM job WHERE worker = 'w1'"), 2);
+	assert_int_equal(rows("SELECT COUNT(*) FROM job WHERE worker IS NULL AND lease = 0 AND attempts = 0"), 4);
+	for (size_t i = 0; i < count; i++)
+		assert_ok(job_finish(cx, &jobs[i]));
+	assert_ok(job_claim(cx, QUEUE_EVENT, &turns, STR("w1"), jobs, &count));
+	assert_int_equal(count, 4);
+	close_as(cx);
+}
+
 static void a_job_that_may_have_killed_its_worker_is_leased_alone(void **state)
 {
 	struct ctx *cx = open_as("worker", ID_NIL);
@@ -310,11 +340,22 @@ static enum err handle(struct ctx *cx, struct run *run)
 	now_ms += world.takes_ms;
 	if (world.words)
 		cx->problem.detail = str_of(world.words);
+	if (world.adds)
+		assert_ok(job_add(cx, &(struct job_new){ .kind = JOB_EVENT_DELIVER }, NULL));
 	if (world.meanwhile)
 		private_mariadb_run(&server, "latchwork", world.meanwhile);
 	return world.commits ? run_commit(cx, run, change, &answer) : answer;
 }
 
+static enum err lay_to_rest(struct ctx *cx, const struct job *job)
+{
+	assert_true(id_eq(&cx->who.tenant, &job->tenant));
+	assert_true(db_in_transaction(cx->db));
+	world.buried++;
+	return world.burial;
+}
+
+static const job_burial BURIALS[JOB_KIND_COUNT] = { [JOB_MAIL_SEND] = lay_to_rest };
 static const job_handler HANDLERS[JOB_KIND_COUNT] = { [JOB_MAIL_SEND] = handle, [JOB_EVENT_PROCESS] = handle };
 
 static int new_world(void **state)
@@ -329,14 +370,31 @@ static int new_world(void **state)
 	return empty(state);
 }
 
-static void run_the_queues(bool quick_only)
+static void host_ring(void *arg)
+{
+	(void)arg;
+	world.rings++;
+}
+
+static bool host_admits(void *arg, enum job_queue queue, const struct id *tenant)
+{
+	(void)arg;
+	(void)queue;
+	return !world.full.set || !id_eq(tenant, &world.full.v);
+}
+
+static void run_the_queues(enum runner_role role)
 {
 	const struct runner_host host = {
 		.now_ms = host_now,
 		.open = host_open,
 		.close = host_close,
 		.handler = HANDLERS,
-		.quick_only = quick_only,
+		.burial = BURIALS,
+		.ring = host_ring,
+		.poll_ms = 1000,
+		.role = role,
+		.admits = host_admits,
 	};
 	struct runner runner;
 
@@ -345,9 +403,9 @@ static void run_the_queues(bool quick_only)
 		runner_step(&runner);
 }
 
-static void run_the_queue(void) { run_the_queues(false); }
+static void run_the_queue(void) { run_the_queues(RUNNER_FOR_ALL); }
 
-static void a_failed_job_is_tried_again_on_schedule_and_given_up_after_its_attempts(void **state)
+static void a_failed_job_is_tried_again_on_schedule_until_it_is_given_up(void **state)
 {
 	int64_t attempts = job_kind_facts(JOB_MAIL_SEND)->attempts;
 
@@ -363,6 +421,24 @@ static void a_failed_job_is_tried_again_on_schedule_and_given_up_after_its_attem
 	}
 	assert_int_equal(rows("SELECT COUNT(*) FROM job WHERE state = 'dead' AND error_code = 'UPSTREAM_FAILED'"), 1);
 	assert_int_equal(rows("SELECT attempts FROM job"), attempts);
+	assert_int_equal(world.buried, 1);
+}
+
+/* Or the job would be dead, and what it was about would wait for it for ever. */
+static void a_job_is_dead_only_together_with_what_that_means_for_its_subject(void **state)
+{
+	(void)state;
+	add(TENANT_A, 1);
+	private_mariadb_run(&server, "latchwork", "UPDATE job SET attempts = 1000");
+	world.burial = ERR_NOT_READY;
+	run_the_queue();
+	assert_int_equal(world.buried, 1);
+	assert_int_equal(rows("SELECT COUNT(*) FROM job WHERE state = 'dead'"), 0);
+	private_mariadb_run(&server, "latchwork", "UPDATE job SET run_at = 0");
+	world.burial = OK;
+	run_the_queue();
+	assert_int_equal(world.buried, 2);
+	assert_int_equal(rows("SELECT COUNT(*) FROM job WHERE state = 'dead' AND error_code = 'WORKER_DIED'"), 1);
 }
 
 static void a_hopeless_job_is_given_up_at_once_and_a_good_one_is_gone(void **state)
@@ -455,15 +531,59 @@ static void the_words_of_a_failure_are_cut_between_letters(void **state)
 	assert_int_equal(rows("SELECT COUNT(*) FROM job WHERE error_message LIKE 'x\xc3\xa4%' AND worker IS NULL"), 1);
 }
 
+static void whoever_waits_is_told_of_jobs_that_jobs_have_added(void **state)
+{
+	(void)state;
+	add(TENANT_A, 1);
+	run_the_queue();
+	assert_int_equal(world.rings, 0);
+	add(TENANT_A, 1);
+	world.adds = true;
+	run_the_queues(RUNNER_FOR_QUICK); /* mails aren't for it */
+	assert_int_equal(world.rings, 0);
+	run_the_queue();
+	assert_int_equal(world.rings, 1);
+}
+
 static void a_process_for_quick_jobs_leaves_the_others_alone(void **state)
 {
 	(void)state;
 	add(TENANT_A, 2);
 	private_mariadb_run(&server, "latchwork",
 			    "UPDATE job SET queue = 'event', kind = 'event_process' ORDER BY job_id LIMIT 1");
-	run_the_queues(true);
+	run_the_queues(RUNNER_FOR_QUICK);
 	assert_int_equal(world.runs, 1);
 	assert_int_equal(rows("SELECT COUNT(*) FROM job WHERE queue = 'mail'"), 1);
+}
+
+/* Else the calls of workflows hold mails and deliveries up. */
+static void a_process_that_makes_no_calls_for_workflows_does_everything_else(void **state)
+{
+	(void)state;
+	add(TENANT_A, 2);
+	private_mariadb_run(&server, "latchwork", "UPDATE job SET queue = 'call' ORDER BY job_id LIMIT 1");
+	run_the_queues(RUNNER_BUT_CALLS);
+	assert_int_equal(world.runs, 1);
+	assert_int_equal(rows("SELECT COUNT(*) FROM job WHERE queue = 'call'"), 1);
+	run_the_queues(RUNNER_FOR_ALL);
+	assert_int_equal(world.runs, 2);
+}
+
+static void a_tenant_with_as_much_under_way_as_it_may_is_passed_over_and_waits(void **state)
+{
+	(void)state;
+	add(TENANT_A, 2);
+	add(TENANT_B, 1);
+	world.full = (struct opt_id){ true, TENANT_A };
+	run_the_queue();
+	run_the_queue();
+	assert_int_equal(world.runs, 1);
+	assert_int_equal(rows("SELECT COUNT(*) FROM job"), 2);
+	assert_int_equal(rows("SELECT SUM(attempts) FROM job"), 0);
+	world.full.set = false;
+	run_the_queue();
+	run_the_queue();
+	assert_int_equal(world.runs, 3);
 }
 
 /* --- figures and upkeep ---------------------------------------------------------------- */
@@ -483,6 +603,43 @@ static bool shows(const char *line)
 		print_message("%s\n", out.p);
 	close_as(front);
 	return found;
+}
+
+/* What of the worker's counters is written down, and what the front makes of it. */
+static void count_opened_secrets(struct metrics *metrics, int64_t n)
+{
+	struct ctx *cx = open_as("worker", ID_NIL);
+
+	cx->metrics = metrics;
+	metrics_add(metrics, METRIC_SECRETS_OPENED, n);
+	metrics_add(metrics, METRIC_CALLS_IN_FLIGHT, 1);
+	assert_ok(worker_stat_write(cx));
+	close_as(cx);
+}
+
+static void counters_of_all_workers_are_added_up_for_monitoring_and_counted_once(void **state)
+{
+	struct ctx *front = open_as("front", ID_NIL);
+	struct metrics *one, *other;
+	BUF_AUTO struct buf out = { 0 };
+
+	(void)state;
+	assert_ok(metrics_new(&one));
+	assert_ok(metrics_new(&other));
+	count_opened_secrets(one, 3);
+	count_opened_secrets(other, 4);
+	count_opened_secrets(one, 0);
+	private_mariadb_run(&server, "latchwork", "INSERT INTO worker_stat VALUES ('latchwork_of_another_version', 1)");
+	buf_init(&out, 1 << 16);
+	assert_ok(worker_stat_show(front->db, &out));
+	buf_add_char(&out, '\0');
+	assert_ok(buf_error(&out));
+	assert_non_null(strstr(out.p, "# TYPE latchwork_secrets_opened_total counter\n"
+				      "latchwork_secrets_opened_total{pool=\"worker\"} 7\n"));
+	assert_non_null(strstr(out.p, "latchwork_secrets_sealed_total{pool=\"worker\"} 0\n"));
+	assert_null(strstr(out.p, "in_flight"));
+	assert_null(strstr(out.p, "another_version"));
+	close_as(front);
 }
 
 static void write_figures(void)
@@ -543,7 +700,9 @@ static void put_rows(int64_t at_ms)
 static enum err keep_partitions(int event_days, int job_days)
 {
 	struct ctx *cx = open_as("worker", ID_NIL);
-	const struct sql_partitions_keep_in in = { .event_days = event_days, .job_days = job_days };
+	const struct sql_partitions_keep_in in = { .event_days = event_days,
+							  .job_days = job_days,
+							  .execution_days = 90 };
 	enum err e = sql_partitions_keep(cx->db, &in, NULL);
 
 	close_as(cx);
@@ -612,11 +771,13 @@ int main(void)
 		cmocka_unit_test_setup(a_promised_job_is_leased_once_and_remembered_when_it_is_done, empty),
 		cmocka_unit_test_setup(a_worker_whose_lease_ended_changes_nothing_any_more, empty),
 		cmocka_unit_test_setup(a_tenant_with_one_job_waits_for_one_turn_of_a_tenant_with_a_thousand, empty),
+		cmocka_unit_test_setup(each_job_of_a_batch_is_leased_whichever_tenant_it_is_of, empty),
 		cmocka_unit_test_setup(work_of_the_service_itself_has_its_turn_too, empty),
 		cmocka_unit_test_setup(a_job_that_is_wanted_once_is_there_once_until_it_has_ended, empty),
 		cmocka_unit_test_setup(a_job_isnt_begun_before_its_time_and_a_dead_one_never, empty),
 		cmocka_unit_test_setup(what_another_worker_is_just_leasing_is_passed_over, empty),
-		cmocka_unit_test_setup(a_failed_job_is_tried_again_on_schedule_and_given_up_after_its_attempts, empty),
+		cmocka_unit_test_setup(a_failed_job_is_tried_again_on_schedule_until_it_is_given_up, new_world),
+		cmocka_unit_test_setup(a_job_is_dead_only_together_with_what_that_means_for_its_subject, new_world),
 		cmocka_unit_test_setup(a_hopeless_job_is_given_up_at_once_and_a_good_one_is_gone, empty),
 		cmocka_unit_test_setup(a_job_that_kills_its_worker_each_time_is_given_up_without_another_run, empty),
 		cmocka_unit_test_setup(a_job_that_may_have_killed_its_worker_is_leased_alone, empty),
@@ -625,7 +786,11 @@ int main(void)
 		cmocka_unit_test_setup(a_lost_lease_undoes_the_change_and_leaves_the_job_to_its_new_worker, new_world),
 		cmocka_unit_test_setup(a_job_that_waited_out_its_lease_in_the_batch_is_not_begun, new_world),
 		cmocka_unit_test_setup(the_words_of_a_failure_are_cut_between_letters, new_world),
+		cmocka_unit_test_setup(whoever_waits_is_told_of_jobs_that_jobs_have_added, new_world),
 		cmocka_unit_test_setup(a_process_for_quick_jobs_leaves_the_others_alone, new_world),
+		cmocka_unit_test_setup(a_process_that_makes_no_calls_for_workflows_does_everything_else, new_world),
+		cmocka_unit_test_setup(a_tenant_with_as_much_under_way_as_it_may_is_passed_over_and_waits, new_world),
+		cmocka_unit_test_setup(counters_of_all_workers_are_added_up_for_monitoring_and_counted_once, empty),
 		cmocka_unit_test_setup(monitoring_sees_depth_age_and_what_became_of_the_jobs, new_world),
 		cmocka_unit_test_setup(old_days_are_dropped_whole_and_the_next_ones_are_there_in_time, new_world),
 		cmocka_unit_test(each_wait_is_longer_than_the_one_before_and_spread),

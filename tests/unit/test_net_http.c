@@ -421,6 +421,96 @@ static void a_proxy_of_the_environment_is_not_used(void **state)
 	unsetenv("ALL_PROXY");
 }
 
+/* --- as it comes --------------------------------------------------------------- */
+
+/* What came, in how many pieces, and what is said to the one that comes after `most`. */
+struct heard {
+	char text[256];
+	size_t n, pieces, most;
+	int status;
+	char type[HTTP_TYPE_MAX];
+	enum err then;
+};
+
+static enum err hear(void *arg, const struct http_answer *answer, struct str piece)
+{
+	struct heard *heard = arg;
+
+	if (heard->then != OK && heard->pieces == heard->most)
+		return heard->then;
+	heard->pieces++;
+	heard->status = answer->status;
+	snprintf(heard->type, sizeof heard->type, "%s", answer->content_type);
+	if (heard->n + piece.n < sizeof heard->text)
+		memcpy(heard->text + heard->n, piece.p, piece.n);
+	heard->n += piece.n;
+	return OK;
+}
+
+static enum err stream(struct call *call, const char *path, size_t max, int idle_ms, struct heard *heard)
+{
+	const struct http_sink sink = { .take = hear, .arg = heard, .max = max, .idle_ms = idle_ms };
+
+	snprintf(call->url, sizeof(call->url), "https://127.0.0.1:%u%s", server.good, path);
+	call->request.url = str_of(call->url);
+	return http_stream(&call->request, call->policy, &sink, &call->answer);
+}
+
+static void a_streamed_answer_is_handed_over_as_it_comes(void **state)
+{
+	struct call *call = *state;
+	struct heard heard = { 0 }, refused = { 0 }, nothing = { 0 };
+
+	assert_int_equal(stream(call, "/pieces", BODY_MAX, 0, &heard), OK);
+	assert_string_equal(heard.text, "one two three");
+	assert_int_equal(heard.pieces, 3);
+	assert_int_equal(heard.status, 200);
+	assert_string_equal(heard.type, "text/event-stream");
+	assert_int_equal(stream(call, "/refused", BODY_MAX, 0, &refused), OK);
+	assert_int_equal(refused.status, 429);
+	assert_string_equal(refused.text, "slow down");
+	assert_int_equal(call->answer.retry_after_s, 3);
+	assert_int_equal(stream(call, "/empty", BODY_MAX, 0, &nothing), OK);
+	assert_int_equal(call->answer.status, 204);
+	assert_int_equal(nothing.pieces, 0);
+}
+
+/* Whoever shows an answer as it comes has to know whether what came was all of it. */
+static void a_stream_that_ends_too_early_is_no_whole_answer(void **state)
+{
+	struct call *call = *state;
+	struct heard cut = { 0 }, chunked = { 0 }, quiet = { 0 }, slow = { 0 };
+
+	assert_int_equal(stream(call, "/cut", BODY_MAX, 0, &cut), ERR_UPSTREAM);
+	assert_int_equal(call->answer.failure, HTTP_CUT);
+	assert_int_equal(call->answer.status, 200);
+	assert_string_equal(cut.text, "half");
+	assert_int_equal(stream(call, "/cut-piece", BODY_MAX, 0, &chunked), ERR_UPSTREAM);
+	assert_string_equal(chunked.text, "half");
+	assert_int_equal(stream(call, "/quiet", BODY_MAX, PATIENCE_MS, &quiet), ERR_UPSTREAM_TIMEOUT);
+	assert_string_equal(call->answer.why, "nothing came for too long");
+	assert_string_equal(quiet.text, "half");
+	call->request.timeout_ms = PATIENCE_MS;
+	assert_int_equal(stream(call, "/drip", BODY_MAX, PATIENCE_MS, &slow), ERR_UPSTREAM_TIMEOUT);
+	assert_string_equal(call->answer.why, "no answer in time");
+}
+
+static void a_stream_has_a_longest_length_and_can_be_left(void **state)
+{
+	struct call *call = *state;
+	struct heard huge = { 0 }, bomb = { 0 }, left = { .most = 1, .then = ERR_NOT_READY };
+
+	assert_int_equal(stream(call, "/huge", BODY_MAX, 0, &huge), ERR_UPSTREAM);
+	assert_int_equal(call->answer.failure, HTTP_TOO_LARGE);
+	assert_true(huge.n <= BODY_MAX);
+	call->request.compressed = true;
+	assert_int_equal(stream(call, "/bomb", BODY_MAX, 0, &bomb), ERR_UPSTREAM);
+	assert_int_equal(call->answer.failure, HTTP_TOO_LARGE);
+	assert_true(bomb.n <= BODY_MAX);
+	assert_int_equal(stream(call, "/drip", BODY_MAX, 0, &left), ERR_NOT_READY);
+	assert_string_equal(left.text, "x");
+}
+
 /* --- the server ------------------------------------------------------------- */
 
 static NORETURN void run_server(int input, int output)
@@ -497,6 +587,9 @@ int main(void)
 		CALL_TEST(failures_are_told_apart),
 		CALL_TEST(only_a_get_takes_a_kept_connection),
 		CALL_TEST(a_kept_connection_is_no_way_round_the_guard),
+		CALL_TEST(a_streamed_answer_is_handed_over_as_it_comes),
+		CALL_TEST(a_stream_that_ends_too_early_is_no_whole_answer),
+		CALL_TEST(a_stream_has_a_longest_length_and_can_be_left),
 		CALL_TEST(cookies_are_forgotten),
 		CALL_TEST(a_proxy_of_the_environment_is_not_used),
 	};

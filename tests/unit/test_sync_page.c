@@ -262,22 +262,6 @@ static void rows_without_an_id_are_left_out_and_a_page_of_them_is_refused(void *
 	assert_refused(NULL, "{\"data\": [{\"key\": 1}, {\"key\": 2}]}", NULL, "ROWS_WITHOUT_ID");
 }
 
-/* --- secrets -------------------------------------------------------------------------------- */
-
-static void a_secret_is_found_wherever_it_stands_in_a_row(void **state)
-{
-	const struct str secret[] = { STR_NONE, STR("k-0123456789"), STR("abc"), STR("") };
-	const struct texts secrets = { secret, ARRAY_SIZE(secret) };
-
-	(void)state;
-	assert_true(sync_holds_secret(STR("{\"you\":\"sent k-0123456789\"}"), secrets));
-	assert_true(sync_holds_secret(STR("k-0123456789"), secrets));
-	assert_false(sync_holds_secret(STR("k-012345678"), secrets));
-	assert_false(sync_holds_secret(STR("abcabc"), secrets));
-	assert_false(sync_holds_secret(STR(""), secrets));
-	assert_false(sync_holds_secret(STR_NONE, secrets));
-}
-
 /* --- a type's file ---------------------------------------------------------------------------- */
 
 static void assert_fault(const char *list, const char *words)
@@ -335,7 +319,6 @@ int main(void)
 		cmocka_unit_test(a_link_to_another_host_is_refused),
 		cmocka_unit_test(what_isnt_a_list_is_no_page),
 		cmocka_unit_test(rows_without_an_id_are_left_out_and_a_page_of_them_is_refused),
-		cmocka_unit_test(a_secret_is_found_wherever_it_stands_in_a_row),
 		cmocka_unit_test(a_list_that_cant_be_pulled_is_a_fault_of_its_file),
 	};
 

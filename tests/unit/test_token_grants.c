@@ -322,6 +322,46 @@ static void what_is_due_is_renewed_before_anybody_asks_and_once(void **state)
 	close_tokens(cx);
 }
 
+static void tokens_that_a_person_stored_are_renewed_before_anybody_asks(void **state)
+{
+	struct ctx *cx = open_tokens("vault"), *worker = open_worker();
+	struct connection c = connect_family(cx, NULL, "");
+	int renewed;
+
+	(void)state;
+	/* As they came: nobody has asked for a token yet. Their end is over, so that they are due. */
+	assert_int_equal(number_of("SELECT due_at IS NOT NULL AND intent_at IS NULL FROM token_refresh WHERE credential_id = ID",
+				   &c.credential), 1);
+	assert_ok(token_refresh_due(worker, 100, &renewed));
+	assert_int_equal(renewed, 1);
+	assert_int_equal(counted(cx, &c, "exchanges"), 1);
+	close_tokens(worker);
+	close_tokens(cx);
+}
+
+static void stored_tokens_are_due_ahead_of_their_end_and_a_change_makes_them_due_anew(void **state)
+{
+	struct ctx *cx = open_tokens("vault");
+	struct id id = keep(cx, "oauth2", "acme", "{\"refresh_token\":\"r\",\"access_token\":\"t\",\"expires_at\":" VALID "}");
+	struct id none = keep(cx, "oauth2", "acme", "{\"access_token\":\"t\",\"expires_at\":" VALID "}");
+	struct vault_change change = { .data = tree(cx, "{\"expires_at\":\"2091-01-01T00:00:00Z\"}") };
+	struct credential locked;
+	bool changed;
+
+	(void)state;
+	assert_int_equal(number_of("SELECT due_at FROM token_refresh WHERE credential_id = ID", &id),
+			 3786912000000 - config.oauth_refresh_ahead_ms);
+	assert_int_equal(number_of("SELECT COUNT(*) FROM token_refresh WHERE credential_id = ID", &none), 0);
+	run_sql("UPDATE token_refresh SET due_at = NULL WHERE credential_id = ID", &id); /* as when it couldn't be renewed */
+	assert_ok(db_begin(cx->db));
+	assert_ok(vault_lock(cx, &id, &locked));
+	assert_ok(vault_change(cx, &locked, &change, &changed));
+	assert_ok(db_commit(cx->db));
+	assert_int_equal(number_of("SELECT due_at FROM token_refresh WHERE credential_id = ID", &id),
+			 3818448000000 - config.oauth_refresh_ahead_ms);
+	close_tokens(cx);
+}
+
 /* A hundred providers may answer one after the other: what they say isn't held together. */
 static void a_renewal_in_the_background_leaves_nothing_in_the_workers_memory(void **state)
 {
@@ -350,7 +390,7 @@ static void an_exchange_that_died_is_taken_up_by_the_background(void **state)
 	assert_int_equal(ended(in_process("refresh_answer_received", NULL, ask, &c)), 137);
 	assert_ok(token_refresh_due(worker, 100, &renewed));
 	assert_int_equal(renewed, 0);
-	run_sql("UPDATE token_refresh SET due_at = 1, intent_until = 1 WHERE due_at = intent_until AND credential_id = ID", &c.credential);
+	run_sql("UPDATE token_refresh SET due_at = 1, intent_until = 1 WHERE due_at <= intent_until AND credential_id = ID", &c.credential);
 	assert_ok(token_refresh_due(worker, 100, &renewed));
 	assert_int_equal(renewed, 1);
 	assert_int_equal(counted(cx, &c, "revoked"), 0);
@@ -505,6 +545,8 @@ int main(void)
 		GRANT_TEST(a_consent_is_stored_and_renewed_by_the_client_that_it_was_given_to),
 		GRANT_TEST(the_operators_client_stays_the_operators),
 		GRANT_TEST(what_is_due_is_renewed_before_anybody_asks_and_once),
+		GRANT_TEST(tokens_that_a_person_stored_are_renewed_before_anybody_asks),
+		GRANT_TEST(stored_tokens_are_due_ahead_of_their_end_and_a_change_makes_them_due_anew),
 		GRANT_TEST(a_renewal_in_the_background_leaves_nothing_in_the_workers_memory),
 		GRANT_TEST(an_exchange_that_died_is_taken_up_by_the_background),
 		GRANT_TEST(what_cannot_be_renewed_is_not_tried_each_second),

@@ -10,6 +10,7 @@ import path from "node:path";
 import { CertificateAuthority } from "./certificates.mjs";
 import { freePort, request } from "./http.mjs";
 import { NO_LIMITS, startInstance } from "./instance.mjs";
+import { ModelServer } from "./model_server.mjs";
 import { Provider } from "./provider.mjs";
 
 /** Writes an operator's connector type; what a file must have besides is filled in. */
@@ -110,6 +111,7 @@ class World {
 /**
  * `types(world)`: the connector types; `prepare(world)` starts more servers (pushed to world.servers) and gives lines of the
  * configuration; `hosts(world)`: what the operator lists besides the provider; `names`: more names in the provider's certificate.
+ * There are always models, too: world.models.
  */
 export async function startWorld({ types = () => [], prepare = () => "", hosts = () => [], names = [], egress = "", conf = "" } = {}) {
   const world = new World(), ca = new CertificateAuthority();
@@ -118,7 +120,8 @@ export async function startWorld({ types = () => [], prepare = () => "", hosts =
   fs.chmodSync(world.directory, 0o755);
   try {
     world.provider = await new Provider(ca, names).start();
-    world.servers.push(world.provider);
+    world.models = await new ModelServer().start();
+    world.servers.push(world.provider, world.models);
     const lines = await prepare(world), directory = path.join(world.directory, "connectors");
     fs.mkdirSync(directory);
     const written = types(world).map((type) => connectorType(directory, type));
@@ -126,8 +129,8 @@ export async function startWorld({ types = () => [], prepare = () => "", hosts =
       && !lines.includes(`[client ${id}]`))
       .map(({ id }) => world.clientSection(id, world.provider.client));
     world.types = directory;
-    const allowed = [world.provider.host, ...hosts(world)].join(",\n\t");
-    world.lw = await startInstance({ port: world.port, conf: `${NO_LIMITS}${conf}[connectors]\ndir = ${directory}\n` +
+    const allowed = [world.provider.host, world.models.host, ...hosts(world)].join(",\n\t");
+    world.lw = await startInstance({ port: world.port, conf: `${NO_LIMITS}${world.models.section}${conf}[connectors]\ndir = ${directory}\n` +
       `[egress]\nallow_hosts = ${allowed}\nca_file = ${ca.file}\n${egress}${clients.join("")}${lines}` });
     return world;
   } catch (error) {

@@ -18,6 +18,12 @@ export function bodySchema(document, operation) {
   return resolved(document, body?.content["application/json"]?.schema);
 }
 
+/** Whether it can't do without one. */
+export function needsBody(document, operation) {
+  const { operation: described } = document.operations.find((o) => o.operation.operationId === operation.operationId);
+  return Boolean((described.requestBody?.$ref ? document.resolve(document.refParts(described.requestBody.$ref)) : described.requestBody)?.required);
+}
+
 function* wrongTypes(types) {
   for (const [name, value] of Object.entries(VALUES))
     if (!types.includes(name) && !(name === "integer" && types.includes("number")))
@@ -55,6 +61,8 @@ function* wrongArrays(schema) {
 /** [words, value] that are no value of the schema. */
 function* wrongValues(document, given) {
   const schema = resolved(document, given), types = [schema.type].flat();
+  if (!schema.type)
+    return; // any JSON will do
   yield* wrongTypes(types);
   if (types.includes("string"))
     yield* wrongTexts(schema);
@@ -95,7 +103,7 @@ export function* wrongDocuments(example) {
     "a NUL in a text": member('"a\0b"'), "a line in a text": member('"a\nb"'), "NaN": member("NaN"), "Infinity": member("-Infinity"),
     "a huge number": member("1e999"), "hexadecimal": member("0x10"), "a leading zero": member("012"), "a plus": member("+1"),
     "a bare point": member("1."), "a comment": `/* */${good}`, "single quotes": good.replaceAll('"', "'"),
-    "a comma at the end": good.replace("}", ",}"), "something behind it": `${good}{}`, "half of it": good.slice(0, -2),
+    "a comma at the end": good.replace(/}$/, ",}"), "something behind it": `${good}{}`, "half of it": good.slice(0, -2),
     "only an opening": "{", "an XML document": "<?xml version='1.0'?><a/>", "a form": "email=a%40b.example&password=x",
     "depth 65": member(nested(65)), "depth 65 of objects": `${'{"a":'.repeat(65)}1${"}".repeat(65)}`, "!depth 100,000": nested(100000),
     "!an open depth of a million": "[".repeat(1000000), "!an integer of 100,000 digits": member("1".repeat(100000)),

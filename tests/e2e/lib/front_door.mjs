@@ -49,7 +49,7 @@ export async function startFrontDoor() {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "lw-door-"));
   fs.chmodSync(directory, 0o755);
   const at = (...names) => path.join(directory, ...names);
-  for (const name of ["run", "run/metrics", "log", "temp", "conf", "docs"])
+  for (const name of ["run", "run/metrics", "run/live", "run/await", "log", "temp", "conf", "docs"])
     fs.mkdirSync(at(name));
   makePools(at("pools.conf"));
   makeDocs(at("docs"));

@@ -1,8 +1,12 @@
 // One walk through every operation of the document in its good case. A new operation gets its step here.
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
+import { requestHead } from "./http.mjs";
 import { eventually } from "./instance.mjs";
+import { KEYS, WRITTEN } from "./model_server.mjs";
+import { pdf, uploadOf } from "./pdf.mjs";
 import { idBytes } from "./tenants.mjs";
+import { GREETING } from "./workflows.mjs";
 
 /** The token of the newest mail of that kind to an address, out of its link. */
 export function mailed(lw, to, kind) {
@@ -188,6 +192,99 @@ class Walk {
     await this.does("POST", "/api/v1/jobs/retry-dead", {});
   }
 
+  async workflows() {
+    assert.deepEqual(await this.does("POST", "/api/v1/workflows/check", { definition: GREETING }), { valid: true, steps: 2 });
+    const made = await this.does("POST", "/api/v1/workflows", { name: "walk", definition: GREETING }), uri = `/api/v1/workflows/${made.id}`;
+    const changed = { ...GREETING, triggers: [{ type: "manual" }] };
+    assert.equal((await this.does("PUT", uri, { name: "walk on", definition: changed })).version, 2);
+    assert.deepEqual((await this.does("GET", uri)).definition, changed);
+    assert.deepEqual((await this.does("GET", `${uri}/versions`)).map(({ version }) => version), [2, 1]);
+    assert.deepEqual((await this.does("GET", `${uri}/versions/1`)).definition, GREETING);
+    const copy = await this.does("POST", `${uri}/clone`, {});
+    assert.deepEqual((await this.does("GET", "/api/v1/workflows")).map(({ id }) => id), [copy.id, made.id]);
+    await this.does("DELETE", `/api/v1/workflows/${copy.id}`);
+    await this.schedules(uri);
+    await this.executions(uri);
+    await this.triggers(made.id);
+    await this.runs(made.id);
+    const [template] = await this.does("GET", "/api/v1/templates"), { definition } = await this.does("GET", `/api/v1/templates/${template.id}`);
+    assert.deepEqual((await this.does("POST", `/api/v1/templates/${template.id}/clone`, {})).definition, definition);
+  }
+
+  async schedules(workflow) {
+    const made = await this.does("POST", `${workflow}/schedules`, { cron: "0 9 * * mon-fri", time_zone: "Europe/Vienna" }), uri = `${workflow}/schedules/${made.id}`;
+    assert.deepEqual((await this.does("GET", `${workflow}/schedules`)).map(({ id }) => id), [made.id]);
+    assert.equal((await this.does("PUT", uri, { cron: "0 9 * * *", is_active: false })).next_at, null);
+    assert.equal((await this.does("GET", uri)).is_active, false);
+    await this.does("DELETE", uri);
+  }
+
+  async executions(workflow) {
+    const { execution_id: id } = await this.does("POST", `${workflow}/execute`, { input_data: { name: "Ada" } }), uri = `/api/v1/executions/${id}`;
+    const over = await eventually("it is over", async () => (await this.does("GET", uri)).completed_at && this.does("GET", uri));
+    assert.deepEqual([over.status, over.output_data], ["completed", { greeting: "Hello, Ada" }]);
+    assert.deepEqual(await this.does("GET", `${workflow}/executions`), [over]);
+    assert.equal((await this.does("GET", `${uri}/events`)).at(-1).type, "workflow:finished");
+    assert.equal((await this.does("POST", `${uri}/cancel`)).status, "completed");
+    await this.does("POST", `${uri}/retry`, { from_step: "greet" });
+  }
+
+  async triggers(workflow) {
+    const uri = `/api/v1/webhooks/${workflow}/triggers`, made = await this.does("POST", uri, { name: "orders", respond: "when_finished" });
+    const address = `/api/v1/webhooks/${workflow}/${made.id}`, answer = await this.lw.api("POST", address, { body: { name: "Ada" } });
+    assert.deepEqual([answer.json.status, answer.json.output_data], ["completed", { greeting: "Hello, Ada" }]);
+    for (const method of ["GET", "PUT"]) {
+      await this.does("PUT", `${uri}/${made.id}`, { name: "orders", method });
+      assert.equal((await this.lw.api(method, address, method === "GET" ? {} : { body: {} })).status, 202);
+    }
+    assert.deepEqual((await this.does("GET", uri)).map(({ id }) => id), [made.id]);
+    assert.equal((await this.does("GET", `${uri}/${made.id}`)).method, "PUT");
+    await this.does("DELETE", `${uri}/${made.id}`);
+  }
+
+  async runs(workflow) {
+    const { id, ticket } = await this.does("POST", "/api/v1/runs", { workflow_id: workflow }), uri = `/api/v1/runs/${id}`;
+    await this.watch(`${uri}/stream?ticket=${ticket}`, { Accept: "text/event-stream" }, 200);
+    await this.watch(`${uri}/socket?ticket=${ticket}`, { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==" }, 101);
+    const { execution_id } = await this.does("POST", `${uri}/messages`, { type: "session:start", data: { input_data: { name: "Ada" } } });
+    assert.equal((await this.does("GET", uri)).execution_id, execution_id);
+    assert.equal((await this.lw.api("POST", `${uri}/socket?ticket=${ticket}`, { body: { type: "session:end" } })).status, 204);
+  }
+
+  async watch(uri, headers, status) {
+    const answer = await requestHead(this.lw.url, { path: uri, headers, ca: this.lw.ca });
+    assert.equal(answer.status, status);
+    this.lw.document.check("GET", uri, answer);
+  }
+
+  async models() {
+    await this.does("POST", "/api/v1/keys", { service: "gemini", api_key: KEYS.gemini });
+    assert.equal((await this.does("POST", "/api/v1/ai/generate", { prompt: "Hi" })).text, "You said: Hi");
+    assert.deepEqual((await this.does("POST", "/api/v1/ai/generate-workflow", { prompt: "Greet them.", model: "workflow" })).definition, WRITTEN);
+    const agent = await this.does("POST", "/api/v1/agents", { name: "walker", instructions: "Be kind." }), uri = `/api/v1/agents/${agent.id}`;
+    assert.equal((await this.does("POST", "/api/v1/agents/execute", { agent: "walker", input: "Hi" })).agent_id, agent.id);
+    await this.does("PUT", uri, { name: "walker", instructions: "Be brief." });
+    assert.deepEqual(await this.does("GET", "/api/v1/agents"), [await this.does("GET", uri)]);
+    assert.deepEqual((await this.does("GET", "/api/v1/ai/usage")).map(({ source }) => source), ["agent", "workflow", "generate"]);
+    await this.does("DELETE", uri);
+    await this.does("DELETE", "/api/v1/keys/gemini");
+  }
+
+  async knowledge() {
+    const uri = "/api/v1/knowledge", { body, headers } = uploadOf(pdf("Ships sail at noon."));
+    const page = (request, response) => response.writeHead(200, { "Content-Type": "text/html" }).end("<p>Trains go at one.");
+    this.world.provider.scripts.timetable = page;
+    const file = await this.does("POST", `${uri}/pdf`, body, { headers });
+    await this.does("POST", `${uri}/scrape`, { url: `${this.world.provider.url}/timetable` });
+    await this.does("POST", `${uri}/manual`, { question: "When do buses go?", answer: "At two." });
+    await eventually("all is read", async () => (await this.does("GET", uri)).every(({ status }) => status === "ready"));
+    await this.does("PUT", `${uri}/${file.id}`, { title: "Ships", enabled: true });
+    assert.equal((await this.does("GET", `${uri}/${file.id}`)).text, "Ships sail at noon.");
+    for (const { id } of await this.does("GET", uri))
+      await this.does("DELETE", `${uri}/${id}`);
+  }
+
   async audit() {
     const rows = await this.does("GET", "/api/v1/audit?limit=200");
     for (const action of ["connector.create", "connector.preview", "oauth.connect", "service.enable", "credential.reveal", "key.set", "token.create", "member.update", "auth.login"])
@@ -200,6 +297,6 @@ class Walk {
 /** Does everything once; fails at the first thing that doesn't work. */
 export async function exercise(world) {
   const walk = new Walk(world);
-  for (const step of ["service", "account", "sessions", "passwords", "people", "tokens", "credentials", "keys", "catalogue", "connectors", "oauth", "services", "webhooks", "audit"])
+  for (const step of ["service", "account", "sessions", "passwords", "people", "tokens", "credentials", "keys", "catalogue", "connectors", "oauth", "services", "webhooks", "workflows", "models", "knowledge", "audit"])
     await walk[step]();
 }

@@ -32,6 +32,19 @@ export function request(url, { method = "GET", path, headers = {}, body, ca, age
   });
 }
 
+/** The head of an answer that doesn't end, a stream's or a socket's: {status, headers, text: ""}. */
+export function requestHead(url, { path, headers = {}, ca }) {
+  const target = new URL(url);
+  return new Promise((done, failed) => {
+    const req = https.request({ host: target.hostname, port: target.port, ca, servername: target.hostname, path, headers });
+    const leave = ({ statusCode: status, headers }) => {
+      req.destroy();
+      done({ status, headers, text: "" });
+    };
+    req.on("response", leave).on("upgrade", leave).on("error", failed).end();
+  });
+}
+
 /** Sends bytes over TLS (or in clear) and resolves to everything that came back. */
 export function rawRequest(url, bytes, { ca, clear = false, wait = 5000 } = {}) {
   const target = new URL(url), options = { host: target.hostname, port: Number(target.port) };

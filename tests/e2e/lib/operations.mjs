@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { KEYS } from "./model_server.mjs";
+import { pdf, uploadOf } from "./pdf.mjs";
 import { unknownId } from "./tenants.mjs";
+import { GREETING } from "./workflows.mjs";
 
 /*
  * PUBLIC  is for everybody and takes no token: nothing here says whose data it is about.
@@ -80,6 +83,44 @@ async function aDeadJob(a) {
 
 const aSubscription = (more = {}) => async (a) =>
   ({ params: { subscription_id: (await a.does("POST", "/api/v1/subscriptions", { url: `https://app.example.test/${a.name}` })).id }, ...more });
+
+const newWorkflow = (a) => a.does("POST", "/api/v1/workflows", { name: `workflow of ${a.name}`, definition: GREETING });
+const aWorkflow = (more = {}) => async (a) => ({ params: { workflow_id: (await newWorkflow(a)).id }, ...more });
+const aSchedule = (more = {}) => async (a) => {
+  const { id } = await newWorkflow(a), schedule = await a.does("POST", `/api/v1/workflows/${id}/schedules`, { cron: "0 0 1 1 *" });
+  return { params: { workflow_id: id, schedule_id: schedule.id }, ...more };
+};
+async function anExecution(a, more = {}) {
+  const { id } = await newWorkflow(a);
+  const { execution_id } = await a.does("POST", `/api/v1/workflows/${id}/execute`, { input_data: { name: a.name } });
+  return { params: { execution_id }, ...more };
+}
+
+async function anExecutionThatIsOver(a) {
+  const made = await anExecution(a, { body: { from_step: "greet" } });
+  await a.does("POST", `/api/v1/executions/${made.params.execution_id}/cancel`);
+  return made;
+}
+const aTrigger = (more = {}) => async (a) => {
+  const { id } = await newWorkflow(a), trigger = await a.does("POST", `/api/v1/webhooks/${id}/triggers`, { name: `of ${a.name}` });
+  return { params: { workflow_id: id, trigger_id: trigger.id }, ...more };
+};
+const aTriggerOfNobody = () => ({ params: { workflow_id: unknownId("workflow"), trigger_id: unknownId("trigger") } });
+const aRunOfNobody = () => ({ params: { run_id: unknownId("run") }, query: { ticket: "of-nobody" } });
+const aRun = (more = {}) => async (a) =>
+  ({ params: { run_id: (await a.does("POST", "/api/v1/runs", { workflow_id: (await newWorkflow(a)).id })).id }, ...more });
+const aTemplate = (more = {}) => async (a) => ({ params: { template_id: (await a.does("GET", "/api/v1/templates"))[0].id }, ...more });
+
+const agentBody = () => ({ name: `agent-${crypto.randomUUID()}`, instructions: "Be kind." });
+const newAgent = (a) => a.does("POST", "/api/v1/agents", agentBody());
+const anAgent = (more = nothing) => async (a) => ({ params: { agent_id: (await newAgent(a)).id }, ...more() });
+const newSource = (a) => a.does("POST", "/api/v1/knowledge/manual", { question: `Who is ${a.name}?`, answer: "A tenant." });
+const aSource = (more = nothing) => async (a) => ({ params: { knowledge_id: (await newSource(a)).id }, ...more() });
+/** Who asks a model needs a key of its provider. */
+const asking = (make) => async (a) => {
+  await a.does("POST", "/api/v1/keys", { service: "gemini", api_key: KEYS.gemini });
+  return { body: await make(a) };
+};
 
 const aType = (type, more = {}) => () => ({ params: { type }, ...more });
 
@@ -170,12 +211,69 @@ export const PLACES = {
   subscription_update: [OBJECT, aSubscription({ body: { status: "paused" } })],
   subscription_delete: [OBJECT, aSubscription()],
 
+  workflow_list: list,
+  workflow_create: own,
+  workflow_check: [OWN, () => ({ body: { definition: GREETING } })],
+  workflow_get: [OBJECT, aWorkflow()],
+  workflow_update: [OBJECT, aWorkflow({ body: { name: "changed", definition: GREETING } })],
+  workflow_delete: [OBJECT, aWorkflow()],
+  workflow_clone: [OBJECT, aWorkflow()],
+  workflow_versions: [OBJECT, aWorkflow()],
+  workflow_version_get: [OBJECT, async (a) => ({ params: { workflow_id: (await newWorkflow(a)).id, version: 1 } })],
+  workflow_execute: [OBJECT, aWorkflow({ body: { input_data: { name: "Ada" } } })],
+  workflow_executions: [OBJECT, aWorkflow()],
+  execution_get: [OBJECT, anExecution],
+  execution_cancel: [OBJECT, anExecution],
+  execution_retry: [OBJECT, anExecutionThatIsOver],
+  execution_events: [OBJECT, anExecution],
+  schedule_list: [OBJECT, aWorkflow()],
+  schedule_create: [OBJECT, aWorkflow({ body: { cron: "0 9 * * *" } })],
+  schedule_get: [OBJECT, aSchedule()],
+  schedule_update: [OBJECT, aSchedule({ body: { cron: "0 9 * * *" } })],
+  schedule_delete: [OBJECT, aSchedule()],
+  trigger_list: [OBJECT, aWorkflow()],
+  trigger_create: [OBJECT, aWorkflow({ body: { name: "orders" } })],
+  trigger_get: [OBJECT, aTrigger()],
+  trigger_update: [OBJECT, aTrigger({ body: { name: "orders" } })],
+  trigger_delete: [OBJECT, aTrigger()],
+  trigger_run_get: [PUBLIC, aTriggerOfNobody], // the trigger says whose it is, and who may
+  trigger_run_post: [PUBLIC, aTriggerOfNobody],
+  trigger_run_put: [PUBLIC, aTriggerOfNobody],
+  run_create: [OBJECT, async (a) => ({ body: { workflow_id: (await newWorkflow(a)).id } })],
+  run_get: [OBJECT, aRun()],
+  run_message: [OBJECT, aRun({ body: { type: "session:end" } })],
+  run_stream: [PUBLIC, aRunOfNobody], // a token or a ticket says who: live.test.mjs tries them, since a stream doesn't end
+  run_socket: [PUBLIC, aRunOfNobody],
+  run_socket_message: [PUBLIC, aRunOfNobody],
+  template_list: own, // what is there is everybody's; a copy is who asked's
+  template_get: [OWN, aTemplate()],
+  template_clone: [OWN, aTemplate()],
+
+  ai_generate: [OWN, asking(() => ({ prompt: "Hi" }))],
+  ai_generate_workflow: [OWN, asking(() => ({ prompt: "Greet them.", model: "workflow" }))],
+  ai_usage_list: list,
+  agent_list: list,
+  agent_create: [OWN, () => ({ body: agentBody() })],
+  agent_get: [OBJECT, anAgent()],
+  agent_update: [OBJECT, anAgent(() => ({ body: agentBody() }))],
+  agent_delete: [OBJECT, anAgent()],
+  knowledge_list: list,
+  knowledge_pdf: [OWN, () => uploadOf(pdf("A text."))],
+  knowledge_scrape: [OWN, () => ({ body: { url: "https://inside.test/" } })],
+  knowledge_manual: [OWN, () => ({ body: { question: "Who?", answer: "Nobody." } })],
+  knowledge_get: [OBJECT, aSource()],
+  knowledge_update: [OBJECT, aSource(() => ({ body: { enabled: false } }))],
+  knowledge_delete: [OBJECT, aSource()],
+  agent_execute: [OBJECT, asking(async (a) => ({ agent: (await newAgent(a)).id, input: "Hi" }))],
+
   audit_list: [LIST, async (a) => ({ query: { target: (await a.newCredential()).id } })],
   audit_summary: list,
 };
 
 /** Names in paths that are everybody's: a provider's, and what the tenant who asks calls a service. */
-const NAMES = new Set(["catalog_get type", "oauth_start type", "oauth_callback type", "hook_receive type", "hook_receive secret", "hook_handshake type", "hook_handshake secret", "service_enable name", "service_disable name"]);
+const NAMES = new Set(["catalog_get type", "oauth_start type", "oauth_callback type", "hook_receive type", "hook_receive secret", "hook_handshake type", "hook_handshake secret", "service_enable name", "service_disable name",
+  "template_get template_id", "template_clone template_id", "run_stream run_id", "run_socket run_id", "run_socket_message run_id",
+  ...["get", "post", "put"].flatMap((method) => [`trigger_run_${method} workflow_id`, `trigger_run_${method} trigger_id`])]);
 
 /** The list that an instance's build made, by name, each with its place; refuses to leave one out. */
 export function operationsWithPlaces(lw) {

@@ -259,6 +259,10 @@ export const PROVIDERS = {
   },
 };
 
+// Who connects by a key of their own says the secret of the app that signs in a field of its own.
+for (const name of ["hubspot", "intercom", "meta", "shopify"])
+  PROVIDERS[`${name} (API key)`] = { ...PROVIDERS[name], credential: apiKey("webhook_secret", { shop: "a.myshopify.com" }) };
+
 export const shown = (key) => key.shown ?? key;
 
 /** A connector of that provider with a key, and its address: {id, url, key, deliver(...)}. */

@@ -50,7 +50,7 @@ struct route {
 	bool keeps_answer; /* for an Idempotency-Key; false: a request that comes again is done again */
 	/* Whether the session is live is checked by the handler's first statement, which has no effect without it. */
 	bool defers_session;
-	bool slow;         /* it may call out or hash a password: nobody else is to wait behind it */
+	bool slow;         /* it may take long: nobody else is to wait behind it */
 	bool any_query;    /* query parameters that aren't declared are the handler's business */
 	/* Calls the handler of the same name with what route_read made. */
 	enum err (*run)(struct ctx *cx, const void *in, struct reply *reply);

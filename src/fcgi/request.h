@@ -30,8 +30,8 @@ struct request {
 };
 
 /*
- * From here on the answer may take long: a call to the outside, a wait, a password's hash. The worker hands its other
- * connections to the others of the pool first, so that nobody waits behind this request. Any number of times.
+ * From here on the answer may take long: a large body, expressions that are compiled. A worker that polls hands its
+ * other connections to the others of the pool first, so that nobody waits behind this request. Any number of times.
  * NULL-safe.
  */
 void request_is_slow(const struct request *request);

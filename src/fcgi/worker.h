@@ -1,9 +1,10 @@
 /*
  * A worker process: takes requests from nginx and gives them to one function, one after another.
  *
- * It differs only in how many connections it holds. POLLING: many kept connections served in turn, so that no client
- * starves; before a request that says it is slow (request_is_slow) they are handed to the other workers, so that it
- * keeps nobody waiting. SINGLE: one connection at a time and none kept.
+ * It differs only in how many connections it holds. POLLING (the front): many kept connections served in turn, so that
+ * no client starves; before a request that says it is slow (request_is_slow) they are handed to the other workers, so
+ * that it keeps nobody waiting. SINGLE (the vault): one connection at a time and none kept: a slow request keeps nobody
+ * else waiting in this process, and a process that dies takes one request with it.
  */
 #ifndef LW_FCGI_WORKER_H
 #define LW_FCGI_WORKER_H

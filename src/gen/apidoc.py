@@ -262,8 +262,7 @@ class Reader:
         op.transaction = self.get(node, "x-transaction", bool, op.method != "GET")
         op.any_query = self.get(node, "x-any-query", bool, False)
         op.defers_session = self.get(node, "x-defers-session", bool, op.method == "GET")
-        # No transaction calls out; what isn't one may, unless it says that it tells by itself when it does.
-        op.slow = self.get(node, "x-slow", bool, op.pool == "vault" and (not op.transaction or op.rate == "login"))
+        op.slow = self.get(node, "x-slow", bool, False)
         if op.defers_session and op.transaction:
             self.problems.add(node.line, "x-defers-session leaves a transaction open to anybody: x-transaction has to be false")
 

@@ -156,8 +156,8 @@ static void set_options(struct program *program)
 	o->workers = (unsigned)(front ? config->front_workers : config->vault_workers);
 	o->pidfile = front ? config->front_pidfile : config->vault_pidfile;
 	o->drain_ms = (int)config->server_drain_ms;
-	o->worker.mode = WORKER_POLLING;
-	o->worker.connections = (size_t)(front ? config->front_connections : config->vault_connections);
+	o->worker.mode = front ? WORKER_POLLING : WORKER_SINGLE;
+	o->worker.connections = front ? (size_t)config->front_connections : 1;
 	o->worker.recycle_after = (unsigned)(front ? config->front_recycle_requests : config->vault_recycle_requests);
 }
 

@@ -92,7 +92,7 @@ test("a for_each gives a thousand items back in their order, each on record by i
   const item = stepOf(done, "each[999]");
   assert.deepEqual([item.input_data, item.output_data, item.status], [999, 2997, "completed"]);
   assert.equal(lw.sql(`SELECT COUNT(*) FROM execution_step WHERE step_id = 'each' AND output_data IS NOT NULL`)[0][0], "0", "stored twice");
-  assert.equal((await flows.events(done.execution_id, "?limit=1000")).length, 1000);
+  assert.ok((await flows.allEvents(done.execution_id)).length > 1000);
   const none = await flows.runs(steps, { n: 0 });
   assert.deepEqual(stepOf(none, "each").output_data, []);
   const many = await flows.runs(steps, { n: 1001 });

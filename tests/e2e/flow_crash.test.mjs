@@ -80,7 +80,7 @@ async function check(executions) {
       assert.ok(server.effects.has(key), `${key} wasn't done`);
       assert.ok(calls.every(({ at }) => at <= over.get(step)), `${key} was run again when it was over`);
     }
-    const events = await flows.events(id, "?limit=1000"), ends = events.filter((e) => e.type === "node:execution_complete").map((e) => e.data.node_id);
+    const events = await flows.allEvents(id), ends = events.filter((e) => e.type === "node:execution_complete").map((e) => e.data.node_id);
     assert.deepEqual(events.map((e) => e.id), events.map((_, i) => i + 1));
     assert.deepEqual(ends.toSorted(), [...over.keys()].toSorted(), "a step ended twice");
   }

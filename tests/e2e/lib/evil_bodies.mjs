@@ -30,15 +30,17 @@ function* wrongTypes(types) {
       yield [`is ${name}`, value];
 }
 
+const otherCase = (word) => (word === word.toUpperCase() ? word.toLowerCase() : word.toUpperCase());
+
 function* wrongTexts(schema) {
   if (schema.minLength > 0)
     yield ["is empty", ""];
   if (schema.minLength > 1)
     yield ["is too short", "a".repeat(schema.minLength - 1)];
   if (schema.maxLength)
-    yield ["is too long", "a".repeat(schema.maxLength + 1)], yield ["is far too long", "é".repeat(100000)];
+    yield ["is too long", "a".repeat(schema.maxLength + 1)], yield ["is far too long", "é".repeat(Math.max(100000, schema.maxLength + 1))];
   if (schema.enum)
-    yield ["is not allowed", "no-such-word"], yield ["is in upper case", schema.enum[0].toUpperCase()];
+    yield ["is not allowed", "no-such-word"], yield ["is in the other case", otherCase(schema.enum[0])];
   const [, prefix] = /^\^([a-z]+-)/.exec(schema.pattern ?? "") ?? [];
   if (prefix)
     yield ["is all zero, as the system's own", prefix + "0".repeat(26)], yield ["is another kind of id", `x${prefix}01jd${"0".repeat(22)}`];
@@ -50,7 +52,8 @@ function* wrongTexts(schema) {
 
 function* wrongArrays(schema) {
   const word = "credentials:read";
-  yield ["holds nothing", []];
+  if (schema.minItems > 0)
+    yield ["holds nothing", []];
   yield ["holds one twice", [word, word]];
   yield ["holds another type", [word, 1]];
   yield ["holds null", [null]];
@@ -84,6 +87,23 @@ export function* wrongMembers(document, operation) {
   for (const name of ["tenant_id", "role", "id", "user_id", "__proto__", "constructor", "is_admin", "Email", "email "])
     if (!(name in schema.properties))
       yield { words: `${name} is unknown`, field: name, body: `${JSON.stringify({ ...example, zz: 0 }).replace('"zz"', JSON.stringify(name))}` };
+}
+
+function isJson(body) {
+  try {
+    JSON.parse(body);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The same for an operation; where its first member may be any JSON, only what is none. */
+export function* wrongDocumentsOf(document, operation) {
+  const [first] = Object.keys(operation.body), anything = !resolved(document, bodySchema(document, operation).properties[first]).type;
+  for (const wrong of wrongDocuments(operation.body))
+    if (!anything || !wrong.body.includes(`{"${first}":`) || !isJson(wrong.body))
+      yield wrong;
 }
 
 /** Bodies that aren't JSON objects: {words, body}. Those whose words start with "!" are heavy. */

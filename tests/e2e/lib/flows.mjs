@@ -38,6 +38,14 @@ export class Flows {
   cancel = (execution) => this.does("POST", `/api/v1/executions/${execution}/cancel`, undefined, 200);
   events = (execution, query = "") => this.does("GET", `/api/v1/executions/${execution}/events${query}`, undefined, 200);
 
+  /** All of them, page by page. */
+  async allEvents(execution) {
+    const all = [];
+    for (let page; page?.length !== 0; all.push(...page))
+      page = await this.events(execution, `?limit=200&after=${all.at(-1)?.id ?? 0}`);
+    return all;
+  }
+
   /** The new execution's id. */
   async retry(execution, from_step) {
     return (await this.does("POST", `/api/v1/executions/${execution}/retry`, from_step && { from_step }, 202)).execution_id;

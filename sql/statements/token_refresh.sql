@@ -129,7 +129,8 @@ SELECT d.tenant_id, d.credential_id, d.service
 FROM (SELECT r.tenant_id, r.credential_id, c.service,
 		ROW_NUMBER() OVER (PARTITION BY c.service ORDER BY r.due_at) AS turn
 	FROM token_refresh r FORCE INDEX (due_at)
-	STRAIGHT_JOIN credential c ON c.tenant_id = r.tenant_id AND c.credential_id = r.credential_id AND c.deleted_at IS NULL
+	STRAIGHT_JOIN credential c FORCE INDEX (PRIMARY) ON c.tenant_id = r.tenant_id AND c.credential_id = r.credential_id
+		AND c.deleted_at IS NULL
 	WHERE r.due_at <= CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)
 		AND (r.intent_until IS NULL OR r.intent_until <= CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED))) d
 ORDER BY d.turn

@@ -130,7 +130,7 @@ export async function startWorld({ types = () => [], prepare = () => "", hosts =
       .map(({ id }) => world.clientSection(id, world.provider.client));
     world.types = directory;
     const allowed = [world.provider.host, world.models.host, ...hosts(world)].join(",\n\t");
-    world.lw = await startInstance({ port: world.port, conf: `${NO_LIMITS}${world.models.section}${conf}[connectors]\ndir = ${directory}\n` +
+    world.lw = await startInstance({ port: world.port, conf: `${NO_LIMITS}${conf}${world.models.section}[connectors]\ndir = ${directory}\n` +
       `[egress]\nallow_hosts = ${allowed}\nca_file = ${ca.file}\n${egress}${clients.join("")}${lines}` });
     return world;
   } catch (error) {

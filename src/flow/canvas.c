@@ -40,32 +40,6 @@ static void read_node(struct draft *draft, const json_t *node)
 	draft_leave(draft, before);
 }
 
-static void read_nodes(struct draft *draft, const json_t *nodes)
-{
-	size_t n = json_length(nodes);
-
-	if (!draft_expect(draft, nodes, JSON_ARRAY))
-		return;
-	if (n == 0)
-		draft_fault(draft, "TOO_FEW", "must have at least one node");
-	if (n > FLOW_STEPS_MAX) {
-		draft_fault(draft, "TOO_MANY", "must have at most %d nodes", FLOW_STEPS_MAX);
-		return;
-	}
-	draft->step = arena_array(draft->arena, n + 1, sizeof *draft->step);
-	if (!draft->step) {
-		draft->error = ERR_NO_MEMORY;
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		size_t before = draft_enter_item(draft, i);
-
-		read_node(draft, json_item(nodes, i));
-		draft->n++;
-		draft_leave(draft, before);
-	}
-}
-
 /* --- edges ---------------------------------------------------------------------------------------------- */
 
 static size_t read_end(struct draft *draft, const json_t *edge, const char *member)
@@ -220,7 +194,7 @@ void canvas_read(struct draft *draft, const json_t *definition)
 {
 	size_t before = draft_enter(draft, "nodes");
 
-	read_nodes(draft, json_member(definition, "nodes"));
+	draft_read_steps(draft, json_member(definition, "nodes"), "node", read_node);
 	draft_leave(draft, before);
 	if (draft->error != OK)
 		return;

@@ -204,3 +204,30 @@ size_t draft_find(const struct draft *draft, struct str id)
 		i++;
 	return i;
 }
+
+void draft_read_steps(struct draft *draft, const json_t *list, const char *word,
+		      void (*read)(struct draft *draft, const json_t *one))
+{
+	size_t n = json_length(list);
+
+	if (!draft_expect(draft, list, JSON_ARRAY))
+		return;
+	if (n == 0)
+		draft_fault(draft, "TOO_FEW", "must have at least one %s", word);
+	if (n > FLOW_STEPS_MAX) {
+		draft_fault(draft, "TOO_MANY", "must have at most %d %ss", FLOW_STEPS_MAX, word);
+		return;
+	}
+	draft->step = arena_array(draft->arena, n + 1, sizeof *draft->step);
+	if (!draft->step) {
+		draft->error = ERR_NO_MEMORY;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t before = draft_enter_item(draft, i);
+
+		read(draft, json_item(list, i));
+		draft->n++;
+		draft_leave(draft, before);
+	}
+}

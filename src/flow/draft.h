@@ -110,4 +110,8 @@ void graph_order(struct draft *draft, struct flow *flow);
 enum err draft_read(struct ctx *cx, struct arena *arena, const json_t *definition, struct draft_notes *notes,
 		    const struct flow **ret_flow) MUST_CHECK;
 
+/* A form's list of steps, each by `read`, which fills in the one behind the last; `word`: what the form calls one. */
+void draft_read_steps(struct draft *draft, const json_t *list, const char *word,
+		      void (*read)(struct draft *draft, const json_t *one));
+
 #endif

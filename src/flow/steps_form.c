@@ -15,32 +15,6 @@ static void read_step(struct draft *draft, const json_t *one)
 		step_read(draft, one, step);
 }
 
-static void read_steps(struct draft *draft, const json_t *steps)
-{
-	size_t n = json_length(steps);
-
-	if (!draft_expect(draft, steps, JSON_ARRAY))
-		return;
-	if (n == 0)
-		draft_fault(draft, "TOO_FEW", "must have at least one step");
-	if (n > FLOW_STEPS_MAX) {
-		draft_fault(draft, "TOO_MANY", "must have at most %d steps", FLOW_STEPS_MAX);
-		return;
-	}
-	draft->step = arena_array(draft->arena, n + 1, sizeof *draft->step);
-	if (!draft->step) {
-		draft->error = ERR_NO_MEMORY;
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		size_t before = draft_enter_item(draft, i);
-
-		read_step(draft, json_item(steps, i));
-		draft->n++;
-		draft_leave(draft, before);
-	}
-}
-
 /* The step that a member is named after. */
 static size_t step_named(struct draft *draft, struct str id)
 {
@@ -120,7 +94,7 @@ void steps_read(struct draft *draft, const json_t *definition)
 {
 	size_t before = draft_enter(draft, "steps");
 
-	read_steps(draft, json_member(definition, "steps"));
+	draft_read_steps(draft, json_member(definition, "steps"), "step", read_step);
 	draft_leave(draft, before);
 	if (draft->error != OK)
 		return;

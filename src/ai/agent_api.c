@@ -134,16 +134,19 @@ enum err agent_get(struct ctx *cx, const struct agent_get_in *in, struct reply *
 	return answer(cx, &AGENT_OF(row), reply);
 }
 
+/* What a user says of an agent, and what may change of its row. */
+#define AGENT_SAID(in)                                                                                  \
+	.name = (in)->name, .description = str_absent((in)->description) ? STR("") : (in)->description, \
+	.provider = (in)->provider, .model = (in)->model, .credential = (in)->credential_id,             \
+	.instructions = (in)->instructions, .use_knowledge = (in)->use_knowledge, .fallback = (in)->fallback
+#define CHANGING_MEMBERS(a)                                                                           \
+	.agent_id = (a)->id, .name = (a)->name, .description = (a)->description, .provider = (a)->provider, \
+	.model = (a)->model, .credential_id = (a)->credential, .instructions = (a)->instructions,        \
+	.use_knowledge = (a)->use_knowledge, .connectors = (a)->connectors, .fallback = (a)->fallback
+
 enum err agent_create(struct ctx *cx, const struct agent_create_in *in, struct reply *reply)
 {
-	struct agent a = { .name = in->name,
-			   .description = str_absent(in->description) ? STR("") : in->description,
-			   .provider = in->provider,
-			   .model = in->model,
-			   .credential = in->credential_id,
-			   .instructions = in->instructions,
-			   .use_knowledge = in->use_knowledge,
-			   .fallback = in->fallback,
+	struct agent a = { AGENT_SAID(in),
 			   .created_by = cx->who.user,
 			   .created_at = cx->now_ms,
 			   .updated_at = cx->now_ms };
@@ -156,16 +159,7 @@ enum err agent_create(struct ctx *cx, const struct agent_create_in *in, struct r
 		return ctx_fail(cx, ERR_CONFLICT, "A tenant has at most 200 agents.");
 	TRY(id_new(&a.id));
 	ctx_audit_target(cx, ID_AGENT, &a.id);
-	const struct sql_agent_insert_in row = { .agent_id = a.id,
-						 .name = a.name,
-						 .description = a.description,
-						 .provider = a.provider,
-						 .model = a.model,
-						 .credential_id = a.credential,
-						 .instructions = a.instructions,
-						 .use_knowledge = a.use_knowledge,
-						 .connectors = a.connectors,
-						 .fallback = a.fallback };
+	const struct sql_agent_insert_in row = { CHANGING_MEMBERS(&a) };
 
 	TRY(name_taken(cx, sql_agent_insert(cx->db, &row, NULL)));
 	reply->status = 201;
@@ -181,15 +175,7 @@ static enum err lock(struct ctx *cx, const struct id *id, struct sql_agent_lock_
 
 enum err agent_update(struct ctx *cx, const struct agent_update_in *in, struct reply *reply)
 {
-	struct agent a = { .id = in->agent_id,
-			   .name = in->name,
-			   .description = str_absent(in->description) ? STR("") : in->description,
-			   .provider = in->provider,
-			   .model = in->model,
-			   .credential = in->credential_id,
-			   .instructions = in->instructions,
-			   .use_knowledge = in->use_knowledge,
-			   .fallback = in->fallback };
+	struct agent a = { .id = in->agent_id, AGENT_SAID(in) };
 	struct sql_agent_lock_row old;
 
 	TRY(lock(cx, &in->agent_id, &old));
@@ -198,17 +184,7 @@ enum err agent_update(struct ctx *cx, const struct agent_update_in *in, struct r
 	a.created_by = old.created_by;
 	a.created_at = old.created_at;
 	a.updated_at = ctx_next_update(cx, old.updated_at);
-	const struct sql_agent_update_in row = { .agent_id = a.id,
-						 .name = a.name,
-						 .description = a.description,
-						 .provider = a.provider,
-						 .model = a.model,
-						 .credential_id = a.credential,
-						 .instructions = a.instructions,
-						 .use_knowledge = a.use_knowledge,
-						 .connectors = a.connectors,
-						 .fallback = a.fallback,
-						 .updated_at = a.updated_at };
+	const struct sql_agent_update_in row = { CHANGING_MEMBERS(&a), .updated_at = a.updated_at };
 
 	TRY(name_taken(cx, sql_agent_update(cx->db, &row, NULL)));
 	return answer(cx, &a, reply);

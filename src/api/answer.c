@@ -87,14 +87,8 @@ void answer_problem(const struct ctx *cx, enum err e, struct reply *reply)
 static struct str allowed_origin(const struct ctx *cx, const struct request *request)
 {
 	struct str origin = request_header(request, "ORIGIN");
-	struct str list = str_of(cx->config->server_cors_origins), item;
 
-	if (str_absent(origin))
-		return STR_NONE;
-	while (!str_absent(item = config_list_next(&list)))
-		if (str_eq(item, origin))
-			return origin;
-	return STR_NONE;
+	return config_list_holds(cx->config->server_cors_origins, origin) ? origin : STR_NONE;
 }
 
 static enum err cors_headers(const struct ctx *cx, const struct request *request, struct reply *reply)

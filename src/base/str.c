@@ -191,6 +191,13 @@ size_t str_utf8_step(struct str s, size_t at)
 	return n;
 }
 
+bool str_is_media_type(struct str content_type, struct str type)
+{
+	struct str rest = content_type;
+
+	return !str_absent(rest) && str_eq_nocase(str_trim(str_cut(&rest, ';')), type);
+}
+
 bool str_is_utf8(struct str s)
 {
 	size_t i = 0;

@@ -59,6 +59,8 @@ bool str_is_token(struct str s);
 int str_hex_digit(char c);
 /* JSON's long form of a UTF-16 unit, "\u001b", into six characters (RFC 8259, section 7). */
 void str_escape_unit(uint16_t unit, char ret_text[6]);
+/* Whether a Content-Type is that media type, whatever its parameters and case (RFC 9110, section 8.3.1). */
+bool str_is_media_type(struct str content_type, struct str type);
 /* Valid UTF-8 (RFC 3629: shortest form, no surrogates, at most U+10FFFF). */
 bool str_is_utf8(struct str s);
 /* Bytes of the UTF-8 character that starts at `at` (at <= s.n); 0 at the end and for what isn't UTF-8. */

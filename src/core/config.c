@@ -341,6 +341,16 @@ struct str config_list_next(struct str *rest)
 	return STR_NONE;
 }
 
+bool config_list_holds(const char *list, struct str item)
+{
+	struct str rest = str_of(list), one;
+
+	while (!str_absent(one = config_list_next(&rest)))
+		if (str_eq(one, item))
+			return true;
+	return false;
+}
+
 void config_print(const struct config *config, FILE *out)
 {
 	const char *section = "";

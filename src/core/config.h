@@ -60,6 +60,8 @@ void config_free(struct config *config);
 
 /* Walks a list: the next item, trimmed, or the absent text at the end. Start with str_of(config->section_key). */
 struct str config_list_next(struct str *rest);
+/* Whether the list has that item, byte for byte. */
+bool config_list_holds(const char *list, struct str item);
 
 /* Prints every key with its value, where it came from left out: for `latchctl config`. No key holds a secret. */
 void config_print(const struct config *config, FILE *out);

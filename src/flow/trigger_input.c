@@ -95,18 +95,11 @@ static enum err write_text(struct ctx *cx, struct json_writer *w, struct str bod
 	return OK;
 }
 
-static bool is_type(struct str content_type, struct str wanted)
-{
-	struct str rest = content_type;
-
-	return !str_absent(rest) && str_eq_nocase(str_trim(str_cut(&rest, ';')), wanted);
-}
-
 static bool is_json(struct str content_type)
 {
 	struct str rest = content_type;
 
-	return is_type(content_type, STR("application/json")) ||
+	return str_is_media_type(content_type, STR("application/json")) ||
 	       (!str_absent(rest) && str_ends(str_trim(str_cut(&rest, ';')), STR("+json")));
 }
 
@@ -120,7 +113,7 @@ enum err trigger_input(struct ctx *cx, struct buf *out)
 		TRY(write_form(cx, &w, request->query));
 	else if (is_json(request->content_type))
 		TRY(write_json(cx, &w, request->body));
-	else if (is_type(request->content_type, STR("application/x-www-form-urlencoded")))
+	else if (str_is_media_type(request->content_type, STR("application/x-www-form-urlencoded")))
 		TRY(write_form(cx, &w, request->body));
 	else
 		TRY(write_text(cx, &w, request->body));

@@ -10,6 +10,11 @@
 
 enum { PARAMETERS_MAX = 200, JOINED_MAX = 64 << 10 };
 
+static bool is_form(const struct hook_delivery *delivery)
+{
+	return str_is_media_type(delivery->content_type, STR("application/x-www-form-urlencoded"));
+}
+
 /* The first parameter of that name, decoded; absent for none and for text that can't be decoded. */
 static struct str parameter(const struct hook_delivery *delivery, struct str text, struct str name)
 {
@@ -50,7 +55,7 @@ static struct str one_value(const struct hook_delivery *delivery, struct str sou
 	if (str_eq(kind, STR("json")))
 		return json_text_at(delivery->arena, delivery->json, name);
 	if (str_eq(kind, STR("form")))
-		return hook_is_form(delivery) ? parameter(delivery, delivery->body, name) : STR_NONE;
+		return is_form(delivery) ? parameter(delivery, delivery->body, name) : STR_NONE;
 	if (str_eq(kind, STR("query")))
 		return parameter(delivery, delivery->query, name);
 	return str_eq(kind, STR("sigparam")) ? signature_parameter(delivery, name) : STR_NONE;
@@ -92,13 +97,6 @@ struct str hook_value(const struct hook_delivery *delivery, struct str source)
 	return STR_NONE;
 }
 
-bool hook_is_form(const struct hook_delivery *delivery)
-{
-	struct str rest = delivery->content_type;
-
-	return str_eq_nocase(str_trim(str_cut(&rest, ';')), STR("application/x-www-form-urlencoded"));
-}
-
 struct form_parameter {
 	struct str name, value;
 };
@@ -127,7 +125,7 @@ enum err hook_sorted_form(const struct hook_delivery *delivery, struct str *ret_
 	enum err e = OK;
 
 	*ret_text = STR_NONE;
-	if (delivery->body.n == 0 || !hook_is_form(delivery))
+	if (delivery->body.n == 0 || !is_form(delivery))
 		return ERR_BAD_INPUT;
 	while (n < PARAMETERS_MAX &&
 	       (e = query_next(&rest, delivery->arena, &parameters[n].name, &parameters[n].value)) == OK)

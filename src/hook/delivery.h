@@ -28,8 +28,6 @@ struct hook_delivery {
 /* The value at a source (scheme.h); the absent text for none. The arena's, or the delivery's. */
 struct str hook_value(const struct hook_delivery *delivery, struct str source);
 
-/* Whether the content type is application/x-www-form-urlencoded. */
-bool hook_is_form(const struct hook_delivery *delivery);
 /*
  * The form's parameters as Twilio signs them: name and value joined, in the order of names and values, equal ones once.
  * ERR_BAD_INPUT for a body that is empty or isn't a form: a signature of the rest would be nobody's word on it.

@@ -144,14 +144,10 @@ enum err run_stream(struct ctx *cx, const struct run_stream_in *in, struct reply
 static enum err check_page(struct ctx *cx)
 {
 	struct str origin = request_header(cx->request, "ORIGIN");
-	struct str list = str_of(cx->config->server_cors_origins), item;
 
 	if (!cx->who.by_cookie || str_eq(origin, str_of(cx->config->server_public_url)))
 		return OK;
-	while (!str_absent(item = config_list_next(&list)))
-		if (str_eq(item, origin))
-			return OK;
-	return ERR_CSRF;
+	return config_list_holds(cx->config->server_cors_origins, origin) ? OK : ERR_CSRF;
 }
 
 enum err run_socket(struct ctx *cx, const struct run_socket_in *in, struct reply *reply)

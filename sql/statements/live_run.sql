@@ -44,13 +44,6 @@ UPDATE v_live_run SET execution_id = :execution_id WHERE tenant_id = :tenant AND
 -- :in run_id:id
 UPDATE v_live_run SET status = 'ended', ended_at = :now WHERE tenant_id = :tenant AND run_id = :run_id AND status = 'open';
 
--- :name live_run_expire
--- :exec
--- :pools worker
--- :global upkeep of every tenant's rows
--- :in before:time limit:int
-DELETE FROM live_run WHERE created_at < :before ORDER BY created_at LIMIT :limit;
-
 -- :name live_run_forget_all
 -- :exec
 -- :pools ctl

@@ -12,7 +12,6 @@ static const struct {
 #undef STEP
 };
 
-const char *step_type_text(enum step_type type) { return TYPES[type].text; }
 enum step_kind step_type_kind(enum step_type type) { return TYPES[type].kind; }
 
 bool step_type_parse(struct str text, enum step_type *ret_type)

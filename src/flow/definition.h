@@ -35,7 +35,6 @@ enum step_type {
 
 enum step_kind { STEP_IS_PURE, STEP_IS_EFFECT, STEP_IS_WAIT };
 
-const char *step_type_text(enum step_type type);
 bool step_type_parse(struct str text, enum step_type *ret_type) MUST_CHECK;
 enum step_kind step_type_kind(enum step_type type);
 

@@ -73,7 +73,7 @@ test("no account has a right at large, or one to change the schema", () => {
 const BASE_TABLES = {
   front: "api_token connector hook issuer_tenant membership session tenant workflow workflow_trigger",
   vault: "api_token invitation issuer_tenant membership oauth_state session tenant",
-  worker: "agent_message ai_usage audit connector credential hook invitation job job_history live_run oauth_state session sync_run tenant_key token_refresh workflow_schedule",
+  worker: "agent_message ai_usage audit connector credential hook invitation job job_history oauth_state session sync_run tenant_key token_refresh workflow_schedule",
   ctl: "audit event job membership session tenant tenant_key",
 };
 

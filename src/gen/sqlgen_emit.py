@@ -10,12 +10,13 @@ C_TYPES = {"id": ("struct id", "struct opt_id"), "int": ("int64_t", "struct opt_
            "json": ("struct str", "struct str")}
 STMT_TYPES = {"id": "STMT_ID", "int": "STMT_INT", "bool": "STMT_BOOL", "time": "STMT_INT",
               "text": "STMT_TEXT", "bytes": "STMT_BYTES", "json": "STMT_JSON"}
+GROUP_DOC = ["All of `in[n]` in one statement, or none; the row of each in its place of `ret_rows[n]`."]
 NOWAIT = "SET STATEMENT innodb_lock_wait_timeout=0 FOR "
 
 
 def flags(statement, analysis):
     names = []
-    if analysis.verb in ("SELECT", "WITH") and not analysis.locks:
+    if analysis.verb in ("SELECT", "WITH") and not analysis.locks and not statement.group:
         names.append("STMT_READ")
     if any(v.source == "scope" and v.name == "tenant" for v in statement.params):
         names.append("STMT_TENANT")
@@ -36,6 +37,10 @@ def member(value):
     return f"\t{nullable if value.nullable else kind} {value.name};{note}"
 
 
+def group_max(statement):
+    return f"SQL_{statement.name.upper()}_MAX"
+
+
 def comment(lines):
     text = [line.strip() for line in lines if line.strip()]
     if not text:
@@ -54,6 +59,8 @@ def prototypes(statement):
     if statement.kind == "many":
         return [f"enum err {name}(struct db *db{given})",
                 f"enum err {name}_next(struct db *db, {row})"]
+    if statement.kind == "group":
+        return [f"enum err {name}(struct db *db{given}, size_t n, {row}s)"]
     return [f"enum err {name}(struct db *db{given}, int64_t *ret_rows)"]
 
 
@@ -64,10 +71,12 @@ def header(module, statements):
            '#include "base/attr.h"', '#include "base/err.h"', '#include "base/id.h"',
            '#include "base/str.h"', '#include "store/db.h"']
     for statement in statements:
-        out += [""] + comment(statement.doc)
+        out += [""] + comment(statement.doc + (GROUP_DOC if statement.group else []))
         for values, suffix in ((statement.inputs, "in"), (statement.outputs, "row")):
             if values:
                 out += [f"struct sql_{statement.name}_{suffix} {{", *map(member, values), "};"]
+        if statement.group:
+            out.append(f"enum {{ {group_max(statement)} = {statement.group} }};")
         out += [f"{p} MUST_CHECK;" for p in prototypes(statement)]
     return "\n".join(out + ["", "#endif", ""])
 
@@ -84,19 +93,21 @@ def c_string(text):
     return "\n".join(f'\t\t"{line}"' for line in lines)
 
 
-def descriptor_rows(values, struct):
+def descriptor_rows(values, struct, index=0):
+    further = f" + {index} * sizeof(struct {struct})" if index else ""
     for value in values:
         place = f"offsetof(struct db_scope, {value.name})" if value.source == "scope" \
-            else f"offsetof(struct {struct}, {value.name})"
+            else f"offsetof(struct {struct}, {value.name}){further}"
         source = "STMT_SCOPE" if value.source == "scope" else "STMT_IN"
         yield (f'\t{{ "{value.name}", {STMT_TYPES[value.type]}, {source}, '
                f'{"true" if value.nullable else "false"}, {place}, {value.max} }},')
 
 
-def values_of(name, values, struct):
+def values_of(name, values, struct, times=1):
     if not values:
         return []
-    return [f"static const struct stmt_value {name}[] = {{", *descriptor_rows(values, struct), "};"]
+    rows = [row for index in range(times) for row in descriptor_rows(values, struct, index)]
+    return [f"static const struct stmt_value {name}[] = {{", *rows, "};"]
 
 
 def descriptor(statement, analysis, suffix, sql, values, checked):
@@ -112,7 +123,25 @@ def descriptor(statement, analysis, suffix, sql, values, checked):
         f"{' | '.join(flags(statement, analysis)) or '0'}, {binds},", "};"]
 
 
+def group_of(statement, analysis):
+    """What runs 1, 2, ... of them at once: of the values each takes as many as it needs."""
+    name = f"sql_{statement.name}"
+    out = ["", *values_of(f"{name}_out", statement.outputs, f"{name}_row", statement.group),
+           *values_of(f"{name}_in", statement.params, f"{name}_in", statement.group),
+           f"static const struct stmt {name}_stmts[] = {{"]
+    for times in range(1, statement.group + 1):
+        sql = "SELECT " + ", ".join([statement.sql.removeprefix("SELECT ")] * times)
+        out += ["\t{", f'\t\t"{statement.name}",', c_string(sql) + ",",
+                f"\t\t{name}_in, {name}_out, NULL, {times * len(statement.params)}, "
+                f"{times * len(statement.outputs)}, {' | '.join(flags(statement, analysis)) or '0'}, 0,", "\t},"]
+    return out + ["};", *(line for p in prototypes(statement) for line in (
+        p, "{", f"\treturn n > 0 && n <= {group_max(statement)} ? "
+        f"stmt_group(db, &{name}_stmts[n - 1], in, ret_rows) : ERR_INTERNAL;", "}"))]
+
+
 def source_of(statement, analysis):
+    if statement.group:
+        return group_of(statement, analysis)
     name = f"sql_{statement.name}"
     out = [""] + values_of(f"{name}_out", statement.outputs, f"{name}_row")
     checked = "NULL"

@@ -25,12 +25,14 @@ def check(statement, analysis, schema):
 
 def heading(statement, analysis, _schema):
     if statement.kind is None:
-        yield f"{statement.name}: one of :one, :many, :exec is missing", None
+        yield f"{statement.name}: one of :one, :many, :exec, :group is missing", None
     if not statement.pools:
         yield f"{statement.name}: :pools is missing", None
     if statement.kind == "exec" and statement.outputs:
         yield f"{statement.name}: :exec has no :out", None
-    if statement.kind in ("one", "many") and not statement.outputs:
+    if statement.kind == "group" and (analysis.verb != "SELECT" or analysis.top.clauses - {None}):
+        yield f"{statement.name}: a :group is a SELECT of functions, from no table", None
+    if statement.kind in ("one", "many", "group") and not statement.outputs:
         yield f"{statement.name}: :{statement.kind} needs :out", None
     if statement.kind == "exec" and analysis.verb in ("SELECT", "WITH"):
         yield f"{statement.name}: a SELECT is :one or :many", None

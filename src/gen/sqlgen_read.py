@@ -16,6 +16,7 @@ C_WORDS = set("""auto break case char const continue default do double else enum
 goto if inline int long register restrict return short signed sizeof static struct switch typedef
 union unsigned void volatile while bool true false""".split())
 KINDS = ("one", "many", "exec")
+GROUP_MAX = 64
 # The session's check, and what stands in its place when the session was checked already.
 CHECKS = {"live": "TRUE", "live_join": ""}
 FLAGS = ("binds", "nowait", "wipe")
@@ -33,6 +34,7 @@ class Statement:
     def __init__(self, name, file, line, doc):
         self.name, self.file, self.line, self.doc = name, file, line, doc
         self.kind = None
+        self.group = 0      # of :group: how many at once
         self.pools, self.inputs, self.outputs = [], [], []
         self.exempt = None  # the reason of :global
         self.scan = None    # the reason of :scan
@@ -77,6 +79,12 @@ def parse_value(word, file, line):
         raise Fail(file, line, f"{name}: {type_} has no size")
     return Value(name, type_, int(size) if size else JSON_MAX if type_ == "json" else 0,
                  nullable is not None, line)
+
+
+def group_size(text, file, line):
+    if not text.isdecimal() or not 2 <= int(text) <= GROUP_MAX:
+        raise Fail(file, line, f":group needs a number from 2 to {GROUP_MAX}: how many at once")
+    return int(text)
 
 
 class Reader:
@@ -132,10 +140,12 @@ class Reader:
             raise Fail(self.file, number, f":{word} before the first -- :name")
         if current.text:
             raise Fail(self.file, number, f":{word} behind the SQL of {current.name}")
-        if word in KINDS:
+        if word in KINDS or word == "group":
             if current.kind:
                 raise Fail(self.file, number, f"{current.name} is :{current.kind} already")
             current.kind = word
+            if word == "group":
+                current.group = group_size(rest, self.file, number)
         elif word == "pools":
             for pool in rest.split():
                 if pool not in POOLS:

@@ -281,6 +281,12 @@ enum err stmt_next(struct db *db, const struct stmt *stmt, void *ret_row)
 	return e;
 }
 
+enum err stmt_group(struct db *db, const struct stmt *stmt, const void *in, void *ret_row)
+{
+	TRY(stmt_many(db, stmt, in));
+	return stmt_next(db, stmt, ret_row);
+}
+
 enum err stmt_exec(struct db *db, const struct stmt *stmt, const void *in, int64_t *ret_rows)
 {
 	struct run run = start_run(db, stmt, in);

@@ -58,6 +58,11 @@ enum err stmt_one(struct db *db, const struct stmt *stmt, const void *in, void *
 enum err stmt_many(struct db *db, const struct stmt *stmt, const void *in) MUST_CHECK;
 /* The next row, or ERR_END. */
 enum err stmt_next(struct db *db, const struct stmt *stmt, void *ret_row) MUST_CHECK;
+/*
+ * A SELECT of functions that change something: the one row, read to the end, since only then it is known that what
+ * they wrote is committed.
+ */
+enum err stmt_group(struct db *db, const struct stmt *stmt, const void *in, void *ret_row) MUST_CHECK;
 /* Changes rows; ret_rows (may be NULL) counts those that matched, changed or not. */
 enum err stmt_exec(struct db *db, const struct stmt *stmt, const void *in,
 		   int64_t *ret_rows) MUST_CHECK;

@@ -131,7 +131,7 @@ class Refusals(unittest.TestCase):
         self.refused(statement("SELECT 1 AS a;", "one", "out a:int(4)"), "int has no size", 4)
         self.refused(statement("SELECT 1 AS a;", "one", "out a"), "isn't name:type", 4)
         self.refused("-- :name x\n-- :pools back\n-- :one\n-- :out a:int\nSELECT 1 AS a;", "unknown pool 'back'", 2)
-        self.refused(statement("SELECT 1 AS a;", "out a:int"), "one of :one, :many, :exec is missing", 1)
+        self.refused(statement("SELECT 1 AS a;", "out a:int"), "one of :one, :many, :exec, :group is missing", 1)
         self.refused(statement("SELECT 1 AS a;", "one", "many", "out a:int"), "is :one already", 4)
         self.refused("-- :name x\n-- :one\n-- :out a:int\nSELECT 1 AS a;", ":pools is missing")
         self.refused("-- :name Bad-Name\n-- :pools front\n-- :one\n-- :out a:int\nSELECT 1 AS a;", "isn't a name", 1)
@@ -167,6 +167,14 @@ class Refusals(unittest.TestCase):
         self.refused(statement("UPDATE counter SET value = 1 WHERE name = 'x';", "one", "out value:int"),
                      "the statement gives no columns")
         self.refused(statement("SELECT value FROM counter WHERE name = 'x';", "exec"), "a SELECT is :one or :many")
+
+    def test_a_group_is_of_functions(self):
+        self.accepted(statement("SELECT LENGTH(:a) AS n;", "group 3", "in a:text(9)", "out n:int"))
+        self.refused(statement("SELECT LENGTH(:a) AS n;", "group", "in a:text(9)", "out n:int"), "a number from 2 to", 3)
+        self.refused(statement("SELECT LENGTH(:a) AS n;", "group 1", "in a:text(9)", "out n:int"), "a number from 2 to", 3)
+        self.refused(statement("SELECT LENGTH(:a) AS n;", "group 3", "in a:text(9)"), "needs :out")
+        self.refused(statement("SELECT value AS n FROM counter WHERE name = :a;", "group 3", "in a:text(9)", "out n:int"),
+                     "is a SELECT of functions")
 
     # --- SQL
     def test_a_statement_is_one_whole_statement(self):

@@ -12,6 +12,17 @@ FROM v_credential_answer c
 :live_join
 WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id;
 
+-- Of several at once, of one caller.
+-- :name credential_answer_some
+-- :many
+-- :pools front
+-- :in id1:id id2:id id3:id id4:id id5:id id6:id id7:id id8:id
+-- :out credential_id:id answer:bytes(4000)?
+SELECT c.credential_id, c.answer
+FROM v_credential_answer c
+:live_join
+WHERE c.tenant_id = :tenant AND c.credential_id IN (:id1, :id2, :id3, :id4, :id5, :id6, :id7, :id8);
+
 -- :name credential_answers
 -- :many
 -- :pools front

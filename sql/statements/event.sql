@@ -1,15 +1,15 @@
 -- Events of providers.
 
--- One statement, and so one commit: the event, its job and its audit row, or nothing because it is known already. `many`,
--- since only what reads a result to its end learns that the commit behind its one row has failed.
+-- One statement, and so one commit: each event, its job and its audit row, or nothing because it is known already.
 -- :name event_intake
--- :many
+-- :group 8
 -- :pools front
--- :in connector_id:id hook_state:time event_id:id key_hash:bytes(32) provider:text(64) type:text(128) provider_event_id:text(255)? account:text(255)? subject_kind:text(64)? subject_id:text(255)? occurred_at:time? headers:text(4000) body:bytes(4194304) job_id:id audit_id:id address:text(45)? request_id:id
+-- :global of as many tenants as there are events; lw_intake looks whether the connector is that tenant's
+-- :in tenant_id:id connector_id:id hook_state:time event_id:id key_hash:bytes(32) provider:text(64) type:text(128) provider_event_id:text(255)? account:text(255)? subject_kind:text(64)? subject_id:text(255)? occurred_at:time? headers:text(4000) body:bytes(4194304) job_id:id audit_id:id address:text(45)? request_id:id at:time
 -- :out event_id:id?
-SELECT lw_intake(:tenant, :connector_id, :hook_state, :event_id, :key_hash, :provider, :type, :provider_event_id,
+SELECT lw_intake(:tenant_id, :connector_id, :hook_state, :event_id, :key_hash, :provider, :type, :provider_event_id,
 	:account, :subject_kind, :subject_id, :occurred_at, :headers, :body, :job_id, :audit_id, :address, :request_id,
-	:now) AS event_id;
+	:at) AS event_id;
 
 -- :name event_list
 -- :many

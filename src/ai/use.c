@@ -7,6 +7,7 @@
 #include "store/sql_ai.h"
 #include "store/sql_service.h"
 #include "vault/seal.h"
+#include "vault/use.h"
 
 /* --- whom ----------------------------------------------------------------------------------------- */
 
@@ -122,6 +123,7 @@ enum err model_ask(struct ctx *cx, const struct model_asking *asking,
 	if (!type)
 		return ctx_fail(cx, ERR_AI_NO_PROVIDER,
 				"The catalogue has no such provider of models.");
+	TRY(vault_may_use(cx));
 	TRY(open_key(cx, type, &asking->choice->credential, &values));
 	e = model_send(cx, asking, type, &values, ret_answer);
 	note_usage(cx, asking, ret_answer, e, begun_us);

@@ -5,51 +5,47 @@
 #include "api/admit.h"
 #include "api/answer.h"
 #include "api/check.h"
-#include "api/idempotency.h"
+#include "api/visit.h"
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "base/json_read.h"
 #include "base/log.h"
 #include "core/ctx.h"
+#include "core/hold.h"
+#include "fcgi/worker.h"
 #include "identity/authenticate.h"
-#include "jobs/bell.h"
 #include "jobs/queue_stat.h"
 #include "jobs/worker_stat.h"
 #include "store/db.h"
 
-enum { ARENA_MAX = 32 << 20, TRIES = 3 };
+enum { ARENA_MAX = 32 << 20 };
 
 struct server {
 	struct server_parts parts;
-	struct arena *arena;
-	struct buf body; /* wiped after each request: it may carry secrets */
-	struct ctx cx;
-};
-
-/* One request on its way. */
-struct visit {
-	struct server *server;
-	struct ctx *cx;
-	struct request *request;
-	struct reply *reply;
-	const struct route *route; /* NULL: no such path */
-	const void *in;
-	struct idempotency idempotency;
+	struct visit visit[WORKER_HELD_MAX];
+	struct visit *held[WORKER_HELD_MAX]; /* in the order in which they came */
+	size_t held_count;
+	struct visit *in_hand; /* NULL: none */
 };
 
 enum err server_new(const struct server_parts *parts, struct server **ret_server)
 {
 	struct server *server = calloc(1, sizeof *server);
+	bool complete = server != NULL;
 
-	if (!server)
-		return ERR_NO_MEMORY;
-	server->parts = *parts;
-	server->arena = arena_new(ARENA_MAX);
-	buf_init(&server->body, ARENA_MAX);
-	if (!server->arena) {
+	for (size_t i = 0; complete && i < WORKER_HELD_MAX; i++) {
+		struct visit *v = &server->visit[i];
+
+		v->server = server;
+		v->arena = arena_new(ARENA_MAX);
+		buf_init(&v->body, ARENA_MAX);
+		complete = v->arena != NULL;
+	}
+	if (!complete) {
 		server_free(server);
 		return ERR_NO_MEMORY;
 	}
+	server->parts = *parts;
 	*ret_server = server;
 	return OK;
 }
@@ -58,17 +54,21 @@ void server_free(struct server *server)
 {
 	if (!server)
 		return;
-	arena_free(server->arena);
-	buf_done(&server->body);
+	for (size_t i = 0; i < WORKER_HELD_MAX; i++) {
+		arena_free(server->visit[i].arena);
+		buf_done(&server->visit[i].body);
+	}
 	free(server);
 }
 
-static void make_context(struct server *server, struct request *request)
+static void make_context(struct visit *v)
 {
-	const struct server_parts *parts = &server->parts;
+	const struct server_parts *parts = &v->server->parts;
+	const struct request *request = v->request;
 
-	server->cx = (struct ctx){
-		.arena = server->arena,
+	v->cx = &v->context;
+	v->context = (struct ctx){
+		.arena = v->arena,
 		.db = parts->db,
 		.config = parts->config,
 		.front_keys = parts->front_keys,
@@ -86,9 +86,9 @@ static void make_context(struct server *server, struct request *request)
 		.request_text = request->request_id,
 		.address = request->remote_addr,
 	};
-	if (!id_parse(ID_REQUEST, request->request_id, &server->cx.request_id))
-		server->cx.request_id = ID_NIL;
-	ctx_enter(&server->cx);
+	if (!id_parse(ID_REQUEST, request->request_id, &v->context.request_id))
+		v->context.request_id = ID_NIL;
+	ctx_enter(v->cx);
 }
 
 /* --- input ----------------------------------------------------------------- */
@@ -119,7 +119,7 @@ static enum err read_json(struct visit *v, json_t **ret_json)
 /* A body where the route takes none is refused: somebody meant something by it. */
 static enum err read_body(struct visit *v, json_t **ret_json)
 {
-	struct buf *body = &v->server->body;
+	struct buf *body = &v->body;
 	const struct route *route = v->route;
 
 	*ret_json = NULL;
@@ -144,29 +144,14 @@ static enum err read_input(struct visit *v, const struct route_match *match)
 	return idempotency_read(v->cx, v->route->name, &v->idempotency);
 }
 
-/* --- the handler ----------------------------------------------------------- */
-
-static enum err run_handler(struct visit *v)
-{
-	enum err e = v->route->run(v->cx, v->in, v->reply);
-
-	/* ERR_END: the handler has answered early (304). */
-	if (e == ERR_END)
-		return OK;
-	if (e == OK)
-		return buf_error(&v->reply->body);
-	if (!v->cx->keep_changes)
-		reply_reset(v->reply);
-	return e;
-}
-
 /* Reads: the session's check is folded into the handler's statement, and made up for when that found nothing. */
 static enum err settle_session(struct visit *v, enum err e)
 {
 	struct ctx *cx = v->cx;
 	enum err live;
 
-	if (cx->who.who == WHO_NOBODY || cx->who.live || db_live_confirmed(cx->db))
+	cx->who.live = cx->who.live || db_live_confirmed(cx->db);
+	if (cx->who.who == WHO_NOBODY || cx->who.live)
 		return e;
 	if (e != OK && err_status(e) >= 500)
 		return e;
@@ -175,103 +160,6 @@ static enum err settle_session(struct visit *v, enum err e)
 		return e;
 	reply_reset(v->reply);
 	return live;
-}
-
-static enum err write_audit(struct visit *v, enum err result)
-{
-	if (!v->route->audit)
-		return OK;
-	return audit_write(v->cx, audit_action_parse(str_of(v->route->audit)), result);
-}
-
-/* What must be written beside the change; when it can't be, nothing stays, not even what a refusal would keep. */
-static enum err write_beside(struct visit *v, enum err result, bool keep)
-{
-	TRY(write_audit(v, result));
-	if (result != OK)
-		answer_problem(v->cx, result, v->reply);
-	return keep ? idempotency_keep(v->cx, &v->idempotency, v->reply) : OK;
-}
-
-/* The handler, its audit row and its idempotent answer: one transaction. A refusal that is to stay is one, too. */
-static enum err run_in_transaction(struct visit *v)
-{
-	bool keep = v->idempotency.used && v->route->keeps_answer;
-	enum err result, e;
-
-	if (keep)
-		TRY(idempotency_claim(v->cx, &v->idempotency, v->reply));
-	result = run_handler(v);
-	if (result != OK && !v->cx->keep_changes)
-		return result;
-	e = write_beside(v, result, keep);
-	if (e == OK)
-		return result;
-	v->cx->keep_changes = false;
-	reply_reset(v->reply);
-	return e;
-}
-
-/* What a try leaves behind must not reach the next one. */
-static void forget_try(struct visit *v)
-{
-	reply_reset(v->reply);
-	problem_clear(&v->cx->problem);
-	v->cx->audit = (struct audit_note){ 0 };
-	v->cx->keep_changes = v->cx->job_added = false;
-}
-
-/* What was rolled back didn't sign anybody in either (a handler that does so changes who asks). */
-static void be_again(struct ctx *cx, const struct principal *who)
-{
-	cx->who = *who;
-	ctx_enter(cx);
-}
-
-static enum err try_write(struct visit *v)
-{
-	struct ctx *cx = v->cx;
-	struct principal who = cx->who;
-	enum err e, committed;
-
-	TRY(db_begin(cx->db));
-	e = run_in_transaction(v);
-	if (e != OK && e != ERR_END && !cx->keep_changes) {
-		db_rollback(cx->db);
-		be_again(cx, &who);
-		return e;
-	}
-	committed = db_commit(cx->db);
-	if (committed == OK && cx->job_added)
-		bell_ring(cx->config->worker_bell);
-	if (committed != OK) {
-		cx->keep_changes = false;
-		reply_reset(v->reply);
-		be_again(cx, &who);
-		return committed;
-	}
-	return e == ERR_END ? OK : e;
-}
-
-static enum err run_write(struct visit *v)
-{
-	enum err e = try_write(v);
-
-	for (int i = 1; i < TRIES && e == ERR_DB_RETRY; i++) {
-		metrics_add(v->cx->metrics, METRIC_TX_RETRIES, 1);
-		forget_try(v);
-		e = try_write(v);
-	}
-	return e;
-}
-
-static enum err run(struct visit *v)
-{
-	bool writes = v->route->method != METHOD_GET;
-
-	if (v->route->slow)
-		request_is_slow(v->request);
-	return writes && v->route->transaction ? run_write(v) : run_handler(v);
 }
 
 /* --- the way in ------------------------------------------------------------ */
@@ -332,8 +220,9 @@ static enum err serve(struct visit *v)
 	TRY(admit(v->cx, v->server->parts.rates, v->route, v->reply));
 	e = read_input(v, &match);
 	if (e == OK)
-		e = run(v);
-	return settle_session(v, e);
+		e = visit_run(v);
+	/* What a request is held for may be what proves its session. */
+	return e == OK && v->cx->hold.shared && v->cx->hold.shared->checks_session ? OK : settle_session(v, e);
 }
 
 /* --- the way out ----------------------------------------------------------- */
@@ -381,24 +270,86 @@ static void finish(struct visit *v, enum err e)
 		log_write(LOG_ERROR, "an answer has too many headers", LOG_NO_FIELDS);
 }
 
-void server_handle(void *state, struct request *request, struct reply *reply)
+static void leave(struct visit *v, enum err e)
 {
-	struct server *server = state;
-	struct visit v = { .server = server, .cx = &server->cx, .request = request, .reply = reply };
-	int64_t began_us = clock_monotonic_us(), micros;
+	struct server *server = v->server;
+	int64_t micros;
+
+	finish(v, e);
+	db_leave(server->parts.db);
+	micros = clock_monotonic_us() - v->began_us;
+	metrics_request(server->parts.metrics, v->reply->status, micros);
+	metrics_add(server->parts.metrics, METRIC_REQUESTS_IN_FLIGHT, -1);
+	log_answer(v, e, micros);
+	buf_clear(&v->body);
+	arena_reset(v->arena);
+	v->under_way = false;
+}
+
+/* There is always one: the worker settles before it runs out of places. */
+static struct visit *enter(struct server *server, struct request *request, struct reply *reply)
+{
+	struct visit *v = server->visit;
+
+	while (v->under_way)
+		v++;
+	v->under_way = true;
+	v->request = request;
+	v->reply = reply;
+	v->route = NULL;
+	v->in = NULL;
+	v->idempotency = (struct idempotency){ 0 };
+	v->began_us = clock_monotonic_us();
+	metrics_add(server->parts.metrics, METRIC_REQUESTS_IN_FLIGHT, 1);
+	make_context(v);
+	return v;
+}
+
+enum request_state server_handle(struct server *server, struct request *request, struct reply *reply)
+{
+	struct visit *v = enter(server, request, reply);
 	enum err e;
 
-	metrics_add(server->parts.metrics, METRIC_REQUESTS_IN_FLIGHT, 1);
-	make_context(server, request);
-	log_set_request(request->request_id);
-	e = serve(&v);
-	finish(&v, e);
-	db_leave(server->parts.db);
-	micros = clock_monotonic_us() - began_us;
-	metrics_request(server->parts.metrics, reply->status, micros);
-	metrics_add(server->parts.metrics, METRIC_REQUESTS_IN_FLIGHT, -1);
-	log_answer(&v, e, micros);
-	log_set_request(STR_NONE);
-	buf_clear(&server->body);
-	arena_reset(server->arena);
+	server->in_hand = v;
+	e = serve(v);
+	server->in_hand = NULL;
+	if (e == OK && v->cx->hold.shared) {
+		db_leave(server->parts.db);
+		server->held[server->held_count++] = v;
+		return REQUEST_HELD;
+	}
+	leave(v, e);
+	return REQUEST_ANSWERED;
+}
+
+/* --- requests that write together ------------------------------------------ */
+
+static void resume(struct visit *v, const struct hold_outcome *outcome)
+{
+	const struct hold hold = v->cx->hold;
+	enum err e;
+
+	log_set_request(v->request->request_id);
+	v->cx->hold = (struct hold){ 0 };
+	v->cx->may_hold = false;
+	ctx_enter(v->cx);
+	e = visit_outcome(v, hold.resume(v->cx, hold.arg, outcome->e, outcome->row, v->reply));
+	leave(v, settle_session(v, e));
+}
+
+void server_settle(struct server *server)
+{
+	struct hold_outcome outcomes[WORKER_HELD_MAX];
+	const struct hold *holds[WORKER_HELD_MAX] = { 0 };
+	size_t n = server->held_count;
+
+	for (size_t i = 0; i < n; i++)
+		holds[i] = &server->held[i]->cx->hold;
+	hold_run_all(server->parts.db, holds, n, outcomes);
+	server->held_count = 0;
+	for (size_t i = 0; i < n; i++)
+		resume(server->held[i], &outcomes[i]);
+	log_set_request(server->in_hand ? server->in_hand->request->request_id : STR_NONE);
+	if (server->in_hand)
+		ctx_enter(server->in_hand->cx);
 }

@@ -13,6 +13,7 @@
 #include "core/rate.h"
 #include "fcgi/reply.h"
 #include "fcgi/request.h"
+#include "fcgi/worker.h"
 
 struct calls;
 struct catalog;
@@ -44,7 +45,9 @@ struct server_parts {
 enum err server_new(const struct server_parts *parts, struct server **ret_server) MUST_CHECK;
 void server_free(struct server *server);
 
-/* Answers one request; never fails to answer. `state` is the struct server. */
-void server_handle(void *state, struct request *request, struct reply *reply);
+/* Answers one request, or holds it until server_settle; never fails to answer. At most WORKER_HELD_MAX at a time. */
+enum request_state server_handle(struct server *server, struct request *request, struct reply *reply);
+/* Writes what the held requests wait for, together, and answers them. */
+void server_settle(struct server *server);
 
 #endif

@@ -100,22 +100,22 @@ static enum err insert_for_other(struct ctx *cx, const struct sql_audit_insert_i
 	return e;
 }
 
+/* Who, when, what and where, as members of a statement's input. */
+#define COMMON_MEMBERS(cx, act)                                                                                        \
+	.at = (cx)->now_ms, .actor_kind = str_of(actor_kind((cx)->who.who)), .actor_id = actor_of(cx),                \
+	.action = str_of(audit_action_text(act)), .service = (cx)->audit.service, .address = (cx)->address,           \
+	.request_id = { !id_is_nil(&(cx)->request_id), (cx)->request_id }
+
 enum err audit_write(struct ctx *cx, enum audit_action action, enum err result)
 {
 	BUF_AUTO struct buf details = { 0 };
 	const struct audit_note *note = &cx->audit;
 	struct sql_audit_insert_in row = {
-		.at = cx->now_ms,
-		.actor_kind = str_of(actor_kind(cx->who.who)),
-		.actor_id = actor_of(cx),
-		.action = str_of(audit_action_text(action)),
+		COMMON_MEMBERS(cx, action),
 		.outcome = str_of(outcome_text(result)),
 		.code = result == OK ? STR_NONE : str_of(err_code(result)),
 		.target_kind = note->has_target ? str_of(id_prefix(note->target_kind)) : STR_NONE,
 		.target_id = { note->has_target, note->target },
-		.service = note->service,
-		.address = cx->address,
-		.request_id = { !id_is_nil(&cx->request_id), cx->request_id },
 	};
 
 	TRY(id_new(&row.audit_id));
@@ -125,6 +125,61 @@ enum err audit_write(struct ctx *cx, enum audit_action action, enum err result)
 	if (!id_is_nil(&cx->who.tenant))
 		return insert_for_tenant(cx, &row);
 	return note->about_tenant.set ? insert_for_other(cx, &row) : insert_for_service(cx, &row);
+}
+
+/* --- uses ------------------------------------------------------------------ */
+
+static enum err write_uses(struct db *db, const void *in, size_t n, void *ret_rows)
+{
+	return sql_audit_use(db, in, n, ret_rows);
+}
+
+_Static_assert(sizeof(struct sql_audit_use_in) <= HOLD_IN_MAX, "HOLD_IN_MAX is too small");
+_Static_assert(sizeof(struct sql_audit_use_row) <= HOLD_ROW_MAX, "HOLD_ROW_MAX is too small");
+
+static const struct shared USES = {
+	.in_size = sizeof(struct sql_audit_use_in),
+	.row_size = sizeof(struct sql_audit_use_row),
+	.most = SQL_AUDIT_USE_MAX,
+	.run = write_uses,
+};
+
+static enum err use_is_written(struct ctx *cx, void *arg, enum err e, const void *row, struct reply *reply)
+{
+	(void)cx;
+	(void)arg;
+	(void)reply;
+	TRY(e);
+	return ((const struct sql_audit_use_row *)row)->used ? OK : ERR_NOT_FOUND;
+}
+
+/* What is noted may be a statement's text, which doesn't outlive another request's. */
+static enum err copy(struct ctx *cx, struct str *text)
+{
+	if (str_absent(*text))
+		return OK;
+	*text = arena_copy(cx->arena, *text);
+	return str_absent(*text) ? ERR_NO_MEMORY : OK;
+}
+
+enum err audit_use(struct ctx *cx, enum audit_action action, const struct id *credential, struct reply *reply)
+{
+	BUF_AUTO struct buf details = { 0 };
+	struct sql_audit_use_in *row = ARENA_NEW(cx->arena, struct sql_audit_use_in);
+
+	if (!row)
+		return ERR_NO_MEMORY;
+	buf_init(&details, DETAILS_MAX);
+	*row = (struct sql_audit_use_in){
+		.tenant_id = cx->who.tenant,
+		.credential_id = *credential,
+		COMMON_MEMBERS(cx, action),
+		.details = cx->audit.details > 0 ? write_details(&cx->audit, &details) : STR_NONE,
+	};
+	TRY(id_new(&row->audit_id));
+	TRY(copy(cx, &row->service));
+	TRY(copy(cx, &row->details));
+	return hold_for(cx, &USES, row, use_is_written, NULL, reply);
 }
 
 bool audit_worthy(enum err e)

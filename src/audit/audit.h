@@ -20,6 +20,14 @@
  */
 enum err audit_write(struct ctx *cx, enum audit_action action, enum err result) MUST_CHECK;
 
+/*
+ * The row "ok" of a secret's use that changes nothing else; the handler's last act, once its answer is made: the
+ * request may be held until the row is written (core/hold.h). ERR_NOT_FOUND: the scope's tenant has no such credential
+ * any more.
+ */
+enum err audit_use(struct ctx *cx, enum audit_action action, const struct id *credential,
+		   struct reply *reply) MUST_CHECK;
+
 /* Whether an error of an operation is worth a row: refusals and failures of a secret, not slips of input. */
 bool audit_worthy(enum err e);
 

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "connect/call.h"
 #include "core/calls.h"
+#include "fcgi/request.h"
 #include "net/egress.h"
 
 /* How long a place is kept beyond the request's own time, before it is taken for forgotten. */
@@ -41,6 +42,7 @@ static enum err enter(struct ctx *cx, struct str host, int timeout_ms, int *ret_
 	int64_t now_ms = clock_now_ms(); /* cx->now_ms is when the request began */
 	enum err e;
 
+	request_is_slow(cx->request);
 	if (timeout_ms <= 0)
 		timeout_ms = egress_timeout_ms(cx->egress);
 	e = calls_enter(cx->calls, &cx->who.tenant, call_provider(host),

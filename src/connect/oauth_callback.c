@@ -19,6 +19,7 @@
 #include "connect/token_source.h"
 #include "core/operations.h"
 #include "fcgi/request.h"
+#include "vault/use.h"
 
 struct visit {
 	const struct connector_type *type; /* NULL until the state is known to be for it */
@@ -62,6 +63,7 @@ static enum err identify(struct ctx *cx, struct visit *v, struct str type)
 	become(cx, &v->state);
 	if (v->state.role < ROLE_MEMBER)
 		return ctx_fail(cx, ERR_DENIED, "You may not connect anything here any more.");
+	TRY(vault_may_use(cx));
 	TRY(audit_transact(cx, AUDIT_NONE, use_up, &v->state));
 	v->used_up = true;
 	return OK;

@@ -12,6 +12,7 @@
 #include "core/ctx.h"
 #include "core/operations.h"
 #include "fcgi/reply.h"
+#include "vault/use.h"
 
 static enum err find(struct ctx *cx, const struct id *id, struct connected *p)
 {
@@ -106,6 +107,7 @@ enum err connector_preview(struct ctx *cx, const struct connector_preview_in *in
 
 	buf_init(&rows, SAMPLE_BYTES + 64);
 	TRY(find(cx, &in->connector_id, &p));
+	TRY(vault_may_use(cx));
 	TRY(preview_read(cx, &p, &rows, &truncated));
 	TRY(audit_transact(cx, AUDIT_CONNECTOR_PREVIEW, note, NULL));
 	jw_start(&w, &reply->body);

@@ -9,6 +9,7 @@
 #include "net/egress.h"
 #include "store/db.h"
 #include "vault/credential.h"
+#include "vault/use.h"
 
 void renewal_init(struct renewal *renewal)
 {
@@ -121,6 +122,8 @@ enum err renewal_claim(struct ctx *cx, struct renewal *r)
 {
 	enum err e;
 
+	/* What the provider gives out is lost if it can't be stored with its row. */
+	TRY(vault_may_use(cx));
 	lw_crash_point("refresh_before_intent");
 	r->claimed_us = clock_monotonic_us();
 	e = audit_transact(cx, AUDIT_NONE, claim, r);

@@ -10,6 +10,7 @@
 #include "fcgi/reply.h"
 #include "store/sql_token_refresh.h"
 #include "vault/credential.h"
+#include "vault/use.h"
 
 enum { TRIES = 4, HTTP_OK_FROM = 200, HTTP_OK_TO = 299 };
 
@@ -148,6 +149,7 @@ static enum err revoke(struct ctx *cx, struct revocation *v)
 		TRY(token_source_open(cx, &v->connector.credential.v, &v->source));
 		if (!has_tokens(v))
 			return ctx_fail(cx, ERR_NO_TOKEN_HERE, "This connector has no tokens that could be given back.");
+		TRY(vault_may_use(cx));
 		TRY(tell(cx, v));
 		e = audit_transact(cx, AUDIT_CONNECTOR_REVOKE, destroy, v);
 	}

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "connect/catalog.h"
 #include "connect/refresh.h"
+#include "fcgi/request.h"
 #include "net/egress.h"
 
 enum {
@@ -146,6 +147,7 @@ static enum err wait_for_others(const struct asking *a)
 	struct renewal *r = a->renewal;
 	int64_t ms = POLL_FIRST_MS;
 
+	request_is_slow(a->cx->request);
 	while (renewal_is_claimed(r)) {
 		if (clock_monotonic_us() > a->until_us)
 			return refuse(a->cx, STR("TIMEOUT"), STR("The provider takes too long to renew the token."), 1000);

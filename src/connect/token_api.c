@@ -21,15 +21,15 @@ static void write_token(struct json_writer *w, const struct ctx *cx, const struc
 	jw_object_end(w);
 }
 
-/* Nothing changes but the audit trail: its row is a transaction by itself, and without it there is no token. */
-static enum err hand_out(struct ctx *cx, const struct token *token, struct reply *reply)
+/* Nothing changes but the audit trail: without its row nobody gets to see the answer. */
+static enum err hand_out(struct ctx *cx, const struct id *credential, const struct token *token, struct reply *reply)
 {
 	struct json_writer w;
 
-	TRY(audit_write(cx, AUDIT_CREDENTIAL_TOKEN, OK));
 	jw_start(&w, &reply->body);
 	write_token(&w, cx, token);
-	return buf_error(&reply->body);
+	TRY(buf_error(&reply->body));
+	return audit_use(cx, AUDIT_CREDENTIAL_TOKEN, credential, reply);
 }
 
 enum err credential_token(struct ctx *cx, const struct credential_token_in *in, struct reply *reply)
@@ -39,7 +39,7 @@ enum err credential_token(struct ctx *cx, const struct credential_token_in *in, 
 
 	ctx_audit_target(cx, ID_CREDENTIAL, &in->credential_id);
 	if (e == OK)
-		e = hand_out(cx, &token, reply);
+		e = hand_out(cx, &in->credential_id, &token, reply);
 	secret_done(&token.text);
 	return e;
 }

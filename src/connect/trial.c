@@ -6,6 +6,7 @@
 #include "connect/own_type.h"
 #include "connect/token.h"
 #include "vault/seal.h"
+#include "vault/use.h"
 
 /* --- what is tried ------------------------------------------------------------------------ */
 
@@ -161,6 +162,7 @@ static enum err try_subject(struct ctx *cx, struct subject *s, struct verify_out
 	TRY(values_read(s->type, s->data, &values));
 	if (!s->way)
 		s->way = credential_way(s->type, s->credential_type, &values);
+	TRY(vault_may_use(cx));
 	if (s->way && s->credential && needs_token(s->type, s->way))
 		TRY(take_token(cx, s, &values, ret_outcome));
 	if (ret_outcome->code != VERIFY_OK)

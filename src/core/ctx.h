@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/str.h"
 #include "core/config.h"
+#include "core/hold.h"
 #include "core/principal.h"
 #include "core/problem.h"
 
@@ -85,6 +86,8 @@ struct ctx {
 	bool job_added; /* the worker is told when the transaction is over */
 	/* The handler answers an error, and what it changed is meant to stay: a counted failed login. */
 	bool keep_changes;
+	bool may_hold;    /* it can wait for the writes of other requests */
+	struct hold hold; /* what it waits for */
 };
 
 /* Binds the database scope to who asks. Call after `who` is known and each time that it changes. */

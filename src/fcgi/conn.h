@@ -24,6 +24,7 @@ struct conn {
 	unsigned served;     /* requests so far */
 	bool last;           /* closed after the next answer */
 	int64_t sent_off_us; /* when nginx was asked to close it; 0: it wasn't */
+	bool held;           /* its request waits for its answer: nothing may be done with it */
 	bool answered;       /* the answer is out, the rest of the body is still to be dropped */
 	bool failed;         /* reading or writing went wrong: it can't be used again */
 };

@@ -66,13 +66,18 @@ void connections_watch(struct connections *all, struct source *source, bool want
 	source->watched = wanted;
 }
 
+/* It is kept between two requests, or is only dropping an unwanted body: its answer is out. */
+static bool is_in_nobodys_way(const struct conn *conn)
+{
+	return conn->answered || (conn->served > 0 && conn_is_idle(conn));
+}
+
 bool connections_have_room(const struct connections *all)
 {
 	if (!all->one_at_a_time)
 		return all->count < all->room;
-	/* One that is only dropping an unwanted body is in nobody's way: its answer is out. */
 	for (size_t i = 0; i < all->count; i++)
-		if (!all->v[i]->answered)
+		if (!is_in_nobodys_way(all->v[i]))
 			return false;
 	return all->count < all->room;
 }
@@ -140,7 +145,7 @@ void connections_sweep(struct connections *all)
 	for (size_t i = all->count; i-- > 0;) {
 		struct conn *conn = all->v[i];
 		bool silent = now - conn->touched_us > (int64_t)all->patience_ms * 1000;
-		bool may_idle = !all->one_at_a_time && conn_is_idle(conn);
+		bool may_idle = conn_is_idle(conn) && (!all->one_at_a_time || conn->served > 0);
 
 		/* Its bytes may be here, and only we were busy. */
 		if (silent && !may_idle && !conn_has_bytes(conn))

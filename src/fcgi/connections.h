@@ -21,7 +21,7 @@ struct connections {
 	struct conn **v;
 	size_t count;
 	size_t room;
-	bool one_at_a_time; /* a connection in use leaves no room for another */
+	bool one_at_a_time; /* a connection in use leaves no room for a new one; those that are kept aren't in use */
 	int patience_ms;
 	int64_t swept_us;
 };

@@ -21,15 +21,13 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "fcgi/connections.h"
-#include "fcgi/decode.h"
 #include "fcgi/handover.h"
-#include "fcgi/outbox.h"
-#include "fcgi/send.h"
+#include "fcgi/serving.h"
 #include "fcgi/spare.h"
 
 enum {
 	CONNECTIONS = 512,
-	CONNECTIONS_SINGLE = 16, /* one in use, the others dropping bodies that nobody wanted */
+	CONNECTIONS_SINGLE = 64, /* one in use, the others kept, or dropping bodies that nobody wanted */
 	PATIENCE_MS = 10000,
 	IDLE_MS = 1000,
 	RETRY_MS = 20,      /* between two looks of a worker that leaves */
@@ -53,13 +51,9 @@ struct worker {
 	struct spare spare; /* while it is spent, nobody else is accepted */
 	int64_t warned_us;  /* of that */
 	bool rest_taken;        /* of those who had connected when the pool stopped */
-	uint64_t requests_left; /* until this worker is recycled; 0: never */
-	struct decoder decoder;
-	struct reply reply;
-	struct outbox outbox;
+	uint64_t recycle_after; /* answers; 0: never */
+	struct serving serving;
 	struct buf taken; /* with a connection from another worker */
-	bool alone;       /* in this round all other connections were handed over */
-	void *state;
 };
 
 static void go(struct worker *w, enum course course)
@@ -150,90 +144,12 @@ static bool take_one(struct worker *w)
 		return false;
 	}
 	conn = connections_add(&w->connections, fd);
+	if (conn)
+		conn->served = 1; /* by somebody else */
 	if (conn && w->taken.n > 0 && conn_resume(conn, buf_str(&w->taken)) != OK)
 		connections_drop(&w->connections, conn);
 	buf_clear(&w->taken);
 	return conn != NULL;
-}
-
-/* --- requests ------------------------------------------------------------- */
-
-/*
- * Whether its answer may wait for the end of the round. A read waits for no lock, so that nothing stays behind for
- * long; and should the process die meanwhile, nginx asks another one again.
- */
-static bool may_wait(const struct request *request)
-{
-	return str_eq(request->method, STR("GET")) || str_eq(request->method, STR("HEAD"));
-}
-
-static void answer(struct worker *w, struct conn *conn)
-{
-	struct request request;
-
-	reply_reset(&w->reply);
-	enum err e = decoder_begin(&w->decoder, conn, &request);
-	log_set_request(request.request_id);
-	if (e == OK) {
-		if (!may_wait(&request))
-			outbox_flush(&w->outbox);
-		w->options->handle(w->state, &request, &w->reply);
-	} else {
-		w->reply.status = err_status(e);
-		w->reply.content_type = NULL;
-		log_write(LOG_WARN, "nginx sent an incomplete request", LOG_FIELDS(log_err(e)));
-	}
-	/* A SINGLE worker keeps none, even if nginx is set up to; nor is one kept with a body in it. */
-	if (w->options->mode == WORKER_SINGLE || conn->records.phase != RECORDS_DONE)
-		conn->last = true;
-	struct send_options send = { .fd = conn->fd,
-				     .request_id = conn->records.request_id,
-				     .head_only = str_eq(request.method, STR("HEAD")),
-				     .last = conn->last,
-				     .outbox = may_wait(&request) && conn_stays(conn) ? &w->outbox : NULL };
-	if (reply_send(&w->reply, &send) != OK)
-		conn->failed = true;
-	reply_reset(&w->reply);
-	decoder_finish(&w->decoder);
-	log_set_request(STR_NONE);
-}
-
-/* The request in hand takes long: nothing that is here may wait for its end. */
-static void stand_alone(void *arg)
-{
-	struct worker *w = arg;
-
-	outbox_flush(&w->outbox);
-	log_flush();
-	if (w->connections.count == 1)
-		return;
-	w->alone = true;
-	/* What the channel has no room for waits here; so many are waiting then that it makes no difference. */
-	(void)!connections_hand_over(&w->connections, w->seat->give_fd);
-}
-
-static void count_request(struct worker *w)
-{
-	if (w->requests_left > 0 && --w->requests_left == 0)
-		go(w, RETIRE);
-}
-
-static void serve(struct worker *w, struct conn *conn)
-{
-	enum conn_event event = conn_read(conn);
-
-	if (event == CONN_REQUEST) {
-		answer(w, conn);
-		conn->served++;
-		conn->touched_us = clock_monotonic_us();
-		outbox_flush_old(&w->outbox, conn->touched_us);
-		event = conn_answered(conn);
-		count_request(w);
-	}
-	if (event == CONN_UNSOUND)
-		log_write(LOG_WARN, "refused a connection: unsound FastCGI records", LOG_NO_FIELDS);
-	if (event != CONN_WAIT)
-		connections_drop(&w->connections, conn);
 }
 
 /* --- leaving -------------------------------------------------------------- */
@@ -272,7 +188,7 @@ static void choose_sources(struct worker *w, int *timeout_ms)
 {
 	bool spare = spare_hold(&w->spare), wanted = w->course == RUN && may_take_more(w);
 
-	if (w->course == RUN && !wanted && w->options->mode == WORKER_POLLING)
+	if (w->course == RUN && !wanted)
 		connections_make_room(&w->connections);
 	if (w->paused_until_us > 0 && clock_monotonic_us() < w->paused_until_us)
 		*timeout_ms = PAUSE_MS;
@@ -284,21 +200,55 @@ static void choose_sources(struct worker *w, int *timeout_ms)
 	connections_watch(&w->connections, &w->take, wanted);
 }
 
-static void dispatch(struct worker *w, const struct epoll_event *events, int n)
+/* New ones last, when nothing of the round waits any more. */
+static void take_on(struct worker *w, bool others, bool fresh)
 {
-	w->alone = false;
-	/* Once it has stood alone, the other events may be of connections that are gone; the rest comes up again. */
-	for (int i = 0; i < n && !w->alone; i++) {
+	if (others && w->course == RUN && may_take_more(w))
+		(void)take_one(w);
+	if (fresh && w->course == RUN && may_take_more(w))
+		(void)accept_one(w);
+}
+
+/* What an epoll_wait has found, but for new connections. */
+struct found {
+	bool others, fresh; /* to take_on */
+	int served;         /* connections */
+};
+
+static void serve_found(struct worker *w, const struct epoll_event *events, int n, struct found *found)
+{
+	found->served = 0;
+	w->serving.stale = false;
+	/* What isn't taken now comes up again. */
+	for (int i = 0; i < n && !w->serving.stale; i++) {
 		void *what = events[i].data.ptr;
 
-		if (what == &w->signals)
+		if (what == &w->signals) {
 			obey(w);
-		else if (what != &w->listen && what != &w->take)
-			serve(w, what);
-		else if (w->course == RUN && may_take_more(w))
-			(void)(what == &w->listen ? accept_one(w) : take_one(w));
+		} else if (what == &w->listen) {
+			found->fresh = true;
+		} else if (what == &w->take) {
+			found->others = true;
+		} else {
+			found->served += serving_serve(&w->serving, what);
+		}
 	}
-	outbox_flush(&w->outbox);
+}
+
+/* While requests are held, those that have come meanwhile belong to the round, too. */
+static void round_of(struct worker *w, struct epoll_event *events, int n)
+{
+	struct found found = { 0 };
+
+	serve_found(w, events, n, &found);
+	while (found.served > 0 && serving_waits(&w->serving)) {
+		n = epoll_wait(w->connections.epoll_fd, events, EVENTS, 0);
+		serve_found(w, events, n, &found);
+	}
+	if (!serving_end_round(&w->serving))
+		take_on(w, found.others, found.fresh);
+	if (w->recycle_after > 0 && w->serving.answers >= w->recycle_after)
+		go(w, RETIRE);
 }
 
 static void loop(struct worker *w)
@@ -306,15 +256,15 @@ static void loop(struct worker *w)
 	struct epoll_event events[EVENTS];
 	int timeout_ms;
 
-	log_gather(w->options->mode == WORKER_POLLING);
+	log_gather(true);
 	while (stay(w, &timeout_ms)) {
 		choose_sources(w, &timeout_ms);
 		log_flush();
 		int n = epoll_wait(w->connections.epoll_fd, events, EVENTS, timeout_ms);
 		if (n > 0)
-			dispatch(w, events, n);
+			round_of(w, events, n);
 		else if (n == 0 && w->options->idle && timeout_ms == IDLE_MS)
-			w->options->idle(w->state);
+			w->options->idle(w->serving.state);
 		connections_sweep(&w->connections);
 	}
 }
@@ -336,10 +286,9 @@ static enum err set_up(struct worker *w)
 	size_t room = options->connections ? options->connections : CONNECTIONS;
 	int patience_ms = options->patience_ms > 0 ? options->patience_ms : PATIENCE_MS;
 
-	w->requests_left = requests_until_recycled(options->recycle_after);
+	w->recycle_after = requests_until_recycled(options->recycle_after);
 	w->listen.fd = w->seat->listen_fd;
 	w->take.fd = w->seat->take_fd;
-	reply_init(&w->reply);
 	TRY(take_signals(&w->signals.fd));
 	TRY(connections_init(&w->connections, single ? CONNECTIONS_SINGLE : room, single, patience_ms));
 	connections_watch(&w->connections, &w->signals, true);
@@ -347,12 +296,7 @@ static enum err set_up(struct worker *w)
 	if (!spare_hold(&w->spare))
 		return ERR_IO;
 	buf_init(&w->taken, CONN_TAKEN_MAX);
-	TRY(decoder_init(&w->decoder, patience_ms));
-	if (!single) {
-		w->decoder.stand_alone = stand_alone;
-		w->decoder.worker = w;
-	}
-	return OK;
+	return serving_init(&w->serving, options, &w->connections, w->seat->give_fd, patience_ms);
 }
 
 void seat_say_ready(const struct worker_seat *seat)
@@ -373,15 +317,14 @@ int worker_run(const struct worker_options *options, const struct worker_seat *s
 		log_write(LOG_ERROR, "a worker can't be set up", LOG_FIELDS(log_err(e)));
 		return 1;
 	}
-	w.state = options->start(options->arg);
-	if (!w.state)
+	w.serving.state = options->start(options->arg);
+	if (!w.serving.state)
 		return 1;
 	seat_say_ready(seat);
 	loop(&w);
 	if (options->stop)
-		options->stop(w.state);
-	reply_done(&w.reply);
-	decoder_done(&w.decoder);
+		options->stop(w.serving.state);
+	serving_done(&w.serving);
 	buf_done(&w.taken);
 	connections_done(&w.connections);
 	spare_done(&w.spare);

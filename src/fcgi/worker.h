@@ -1,10 +1,11 @@
 /*
  * A worker process: takes requests from nginx and gives them to one function, one after another.
  *
- * It differs only in how many connections it holds. POLLING (the front): many kept connections served in turn, so that
- * no client starves; before a request that says it is slow (request_is_slow) they are handed to the other workers, so
- * that it keeps nobody waiting. SINGLE (the vault): one connection at a time and none kept: a slow request keeps nobody
- * else waiting in this process, and a process that dies takes one request with it.
+ * It holds many kept connections and serves them in turn, so that no client starves; before a request that says it is
+ * slow (request_is_slow) they are handed to the other workers, so that it keeps nobody waiting. Modes differ in which
+ * connections are taken on: POLLING (the front) takes all. SINGLE (the vault) takes a new one only while nothing waits
+ * on another: what nginx may not ask again comes on a connection that it doesn't keep, so that a process that dies
+ * takes one such request with it.
  */
 #ifndef LW_FCGI_WORKER_H
 #define LW_FCGI_WORKER_H
@@ -17,6 +18,8 @@
 #include "fcgi/request.h"
 
 enum worker_mode { WORKER_POLLING, WORKER_SINGLE };
+enum request_state { REQUEST_ANSWERED, REQUEST_HELD };
+enum { WORKER_HELD_MAX = 8 };
 
 struct worker_options {
 	enum worker_mode mode;
@@ -30,9 +33,15 @@ struct worker_options {
 	void *(*start)(void *arg);
 	/*
 	 * Answers one request. SIGTERM and SIGINT are blocked and wait until it returns; a child that it
-	 * starts inherits that, and has to unblock them to be stoppable.
+	 * starts inherits that, and has to unblock them to be stoppable. REQUEST_HELD: the answer comes with `settle`;
+	 * until then request and reply stay where they are, WORKER_HELD_MAX of them at most.
 	 */
-	void (*handle)(void *state, struct request *request, struct reply *reply);
+	enum request_state (*handle)(void *state, struct request *request, struct reply *reply);
+	/*
+	 * Answers all requests that are held, in the order in which they came: soon, when the others that had come with
+	 * them have been handled, or within request_is_slow. NULL: none ever is.
+	 */
+	void (*settle)(void *state);
 	/* When nothing happened for a second, every second; may be NULL. */
 	void (*idle)(void *state);
 	/* Before the worker leaves; may be NULL. */

@@ -20,7 +20,7 @@ MEMBERS = {  # what each object of the document may hold, besides x- members
     "parameter": "name in required description schema example examples deprecated",
     "body": "description required content", "media": "schema example examples"}
 VENDOR = {"x-pool", "x-auth", "x-scope", "x-role", "x-rate", "x-audit", "x-body-limit", "x-transaction",
-          "x-raw-body", "x-any-query", "x-keeps-answer", "x-defers-session", "x-slow"}
+          "x-raw-body", "x-any-query", "x-keeps-answer", "x-defers-session", "x-slow", "x-repeatable"}
 BODY_MAX = 1 << 20
 PARAMS_MAX, QUERY_MAX = 8, 64  # ROUTE_PARAMS_MAX, and the bits in which read.c notes what it has seen
 
@@ -263,6 +263,9 @@ class Reader:
         op.any_query = self.get(node, "x-any-query", bool, False)
         op.defers_session = self.get(node, "x-defers-session", bool, op.method == "GET")
         op.slow = self.get(node, "x-slow", bool, False)
+        op.repeatable = self.get(node, "x-repeatable", bool, False)
+        if op.repeatable and op.pool != "vault":
+            self.problems.add(node.line, "x-repeatable is for operations of the vault: the front keeps all connections")
         if op.defers_session and op.transaction:
             self.problems.add(node.line, "x-defers-session leaves a transaction open to anybody: x-transaction has to be false")
 

@@ -216,7 +216,7 @@ def document_c(reader):
 
 
 def pools_conf(reader):
-    """nginx's map: vault operations, and front ones that a vault template would catch; the narrower first."""
+    """nginx's map: vault operations (kept: over kept connections), and front ones that a vault template would catch; the narrower first."""
     lines = []
     for op in reader.operations:
         near = [o for o in reader.operations if o.method == op.method and o.pool != op.pool
@@ -224,7 +224,8 @@ def pools_conf(reader):
         if op.pool == "vault" or near:
             path = "/".join(r"[^/?]+" if s[0] == "{" else s.replace(".", r"\.") for s in op.segments)
             method = "(?:GET|HEAD)" if op.method == "GET" else op.method
-            lines.append((sum(s[0] == "{" for s in op.segments), '\t"~^%s:/%s(?:\\?|$)" %s;\n' % (method, path, op.pool)))
+            way = "vault_kept" if op.repeatable else op.pool
+            lines.append((sum(s[0] == "{" for s in op.segments), '\t"~^%s:/%s(?:\\?|$)" %s;\n' % (method, path, way)))
     return "# Generated from openapi.yaml: the pool that answers an operation. The first line that matches decides.\n" \
         'map "$request_method:$lw_uri" $lw_pool {\n\tdefault front;\n%s}\n' % "".join(
             line for _, line in sorted(lines, key=lambda pair: pair[0]))

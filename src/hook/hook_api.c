@@ -60,11 +60,14 @@ struct receiving {
 	struct str type, secret;
 	struct reply *reply;
 	struct hook hook;
+	struct hook_scheme scheme;
 	bool may_recall;
+	bool looking; /* the first look, or another one, is under way */
 	bool stored;
+	int looks;
 };
 
-static enum err find(struct receiving *r, struct hook_scheme *ret_scheme)
+static enum err find(struct receiving *r)
 {
 	const struct connector_type *type = catalog_find(r->cx->catalog, r->type);
 	const char *why = NULL;
@@ -77,7 +80,7 @@ static enum err find(struct receiving *r, struct hook_scheme *ret_scheme)
 	ctx_audit_target(r->cx, ID_CONNECTOR, &r->hook.connector);
 	if (!str_eq(r->hook.type, type->id))
 		return ERR_NOT_FOUND;
-	e = hook_scheme_read(json_member(type->file, "webhook"), ret_scheme, &why);
+	e = hook_scheme_read(json_member(type->file, "webhook"), &r->scheme, &why);
 	if (e == ERR_CONFIG)
 		log_write(LOG_ERROR, "a type's webhook scheme is wrong",
 			  LOG_FIELDS(log_str("type", type->id), log_text("member", why)));
@@ -113,49 +116,64 @@ static enum err answer(const struct hook_scheme *scheme, const struct intake *in
 }
 
 /* What it isn't as an event. Not by a recalled hook: whoever sends it is told how the hook is now. */
-static enum err answer_else(struct receiving *r, const struct hook_scheme *scheme, struct hook_delivery *delivery,
-			    const struct hook_keys *keys, const struct hook_handshake *handshake, const char *why)
+static enum err answer_else(struct receiving *r, struct hook_delivery *delivery, const struct hook_keys *keys,
+			    const struct hook_handshake *handshake, const char *why)
 {
 	if (r->hook.recalled)
 		return ERR_CONFLICT;
 	if (handshake)
-		return hook_handshake_answer(r->cx, &r->hook, scheme, handshake, delivery, keys, r->reply);
-	return why ? refuse(&r->hook, scheme, why, r->reply) : ERR_NOT_FOUND;
+		return hook_handshake_answer(r->cx, &r->hook, &r->scheme, handshake, delivery, keys, r->reply);
+	return why ? refuse(&r->hook, &r->scheme, why, r->reply) : ERR_NOT_FOUND;
 }
 
-static enum err take_in(struct receiving *r, const struct hook_scheme *scheme, const struct hook_delivery *delivery)
+static enum err go_on(struct receiving *r, enum err e);
+
+static enum err taken(void *arg, enum err e, const struct intake *intake)
 {
-	struct intake intake;
+	struct receiving *r = arg;
 
-	TRY(hook_take_in(r->cx, &r->hook, scheme, delivery, &intake));
-	r->stored = intake.events > 0;
-	if (r->stored && !intake.duplicate)
+	r->stored = e == OK && intake->events > 0;
+	if (r->stored && !intake->duplicate)
 		bell_ring(r->cx->config->worker_bell);
-	return answer(scheme, &intake, r->reply);
+	if (e == OK)
+		e = answer(&r->scheme, intake, r->reply);
+	return r->looking ? e : go_on(r, e);
 }
 
-static enum err receive_once(struct receiving *r)
+static enum err look(struct receiving *r)
 {
 	const struct hook_handshake *handshake;
 	KEY_LIST_AUTO struct key_list list;
 	struct hook_delivery delivery;
-	struct hook_scheme scheme;
 	const char *why = "";
 
 	key_list_init(&list);
-	TRY(find(r, &scheme));
+	TRY(find(r));
 	TRY(make_delivery(r->cx, &delivery));
 	TRY(open_keys(r->cx, &r->hook, &list));
-	TRY(hook_add_fetched_keys(r->cx, &r->hook, &scheme, &delivery, &list));
+	TRY(hook_add_fetched_keys(r->cx, &r->hook, &r->scheme, &delivery, &list));
 	const struct hook_keys keys = { list.v, list.n };
 
-	handshake = hook_handshake_of(&scheme, &delivery);
+	handshake = hook_handshake_of(&r->scheme, &delivery);
 	if (handshake || str_eq(delivery.method, STR("GET")) || str_eq(delivery.method, STR("HEAD")))
-		return answer_else(r, &scheme, &delivery, &keys, handshake, NULL);
-	if (hook_check(&scheme, &delivery, &keys, &why) != OK)
-		return answer_else(r, &scheme, &delivery, &keys, NULL, why);
-	return take_in(r, &scheme, &delivery);
+		return answer_else(r, &delivery, &keys, handshake, NULL);
+	if (hook_check(&r->scheme, &delivery, &keys, &why) != OK)
+		return answer_else(r, &delivery, &keys, NULL, why);
+	return hook_take_in(r->cx, &r->hook, &r->scheme, &delivery, taken, r, r->reply);
 }
+
+static enum err look_once(struct receiving *r)
+{
+	enum err e;
+
+	r->looks++;
+	r->looking = true;
+	e = look(r);
+	r->looking = false;
+	return e;
+}
+
+static bool is_held(const struct receiving *r, enum err e) { return e == OK && r->cx->hold.shared; }
 
 static bool is_passing(enum err e) { return e == ERR_CONFLICT || e == ERR_DB_RETRY; }
 
@@ -166,17 +184,24 @@ static bool is_open(const struct receiving *r, enum err e)
 }
 
 /* A hook that was changed in between is looked at again: its keys may be others. */
-static enum err receive(struct ctx *cx, struct str type, struct str secret, struct reply *reply)
+static enum err go_on(struct receiving *r, enum err e)
 {
-	struct receiving r = { .cx = cx, .type = type, .secret = secret, .reply = reply, .may_recall = true };
-	enum err e = receive_once(&r);
-
-	for (int i = 1; i < TRIES && (is_passing(e) || is_open(&r, e)); i++) {
-		reply_reset(reply);
-		r.hook.recalled = r.may_recall = false;
-		e = receive_once(&r);
+	while (r->looks < TRIES && !is_held(r, e) && (is_passing(e) || is_open(r, e))) {
+		reply_reset(r->reply);
+		r->hook.recalled = r->may_recall = false;
+		e = look_once(r);
 	}
 	return e == ERR_CONFLICT ? ERR_DB_RETRY : e;
+}
+
+static enum err receive(struct ctx *cx, struct str type, struct str secret, struct reply *reply)
+{
+	struct receiving *r = ARENA_NEW(cx->arena, struct receiving);
+
+	if (!r)
+		return ERR_NO_MEMORY;
+	*r = (struct receiving){ .cx = cx, .type = type, .secret = secret, .reply = reply, .may_recall = true };
+	return go_on(r, look_once(r));
 }
 
 enum err hook_receive(struct ctx *cx, const struct hook_receive_in *in, struct reply *reply)

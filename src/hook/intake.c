@@ -13,7 +13,9 @@ enum {
 	TEXT_MAX = 255,
 	KIND_MAX = 64,
 	HEADERS_MAX = 4000,
-	BODY_MAX = 4 << 20
+	BODY_MAX = 4 << 20,
+	/* A larger one goes alone: a statement of many stays far below what a packet may be. */
+	SHARED_BODY_MAX = 64 << 10
 };
 
 static struct str value_at(const struct hook_delivery *delivery, struct str source, size_t most)
@@ -89,6 +91,21 @@ static struct str headers_of(const struct hook_scheme *scheme, const struct hook
 	return buf_error(out) == OK ? buf_str(out) : STR("{}");
 }
 
+static enum err store(struct db *db, const void *in, size_t n, void *ret_rows)
+{
+	return sql_event_intake(db, in, n, ret_rows);
+}
+
+_Static_assert(sizeof(struct sql_event_intake_in) <= HOLD_IN_MAX, "HOLD_IN_MAX is too small");
+_Static_assert(sizeof(struct sql_event_intake_row) <= HOLD_ROW_MAX, "HOLD_ROW_MAX is too small");
+
+static const struct shared STORE = {
+	.in_size = sizeof(struct sql_event_intake_in),
+	.row_size = sizeof(struct sql_event_intake_row),
+	.most = SQL_EVENT_INTAKE_MAX,
+	.run = store,
+};
+
 static enum err new_ids(struct sql_event_intake_in *in)
 {
 	TRY(id_new(&in->event_id));
@@ -103,22 +120,24 @@ struct taking {
 	const struct hook_scheme *scheme;
 	const struct hook_delivery *delivery;
 	const json_t *list; /* NULL: the delivery is one event */
-	struct str headers;
-	struct intake *intake;
+	struct str provider, headers;
+	struct intake intake;  /* of a list */
 };
 
-static enum err take_one(struct taking *t, const struct hook_delivery *event)
+/* `key` has room for its hash. */
+static enum err describe(const struct taking *t, const struct hook_delivery *event, uint8_t key[SHA256_BYTES],
+			 struct sql_event_intake_in *ret_in)
 {
 	const struct hook_scheme *scheme = t->scheme;
 	struct str provider_id = str_absent(scheme->event_id) ? STR_NONE : hook_value(event, scheme->event_id);
 	struct str type = value_at(event, scheme->event_type, TYPE_MAX);
-	uint8_t key[SHA256_BYTES];
-	struct sql_event_intake_row row;
-	struct sql_event_intake_in in = {
+
+	*ret_in = (struct sql_event_intake_in){
+		.tenant_id = t->hook->tenant,
 		.connector_id = t->hook->connector,
 		.hook_state = t->hook->state,
-		.key_hash = { (const char *)key, sizeof(key) },
-		.provider = t->hook->type,
+		.key_hash = { (const char *)key, SHA256_BYTES },
+		.provider = t->provider,
 		.type = type.n > 0 ? type : STR("unknown"),
 		.provider_event_id = str_utf8_cut(provider_id, TEXT_MAX),
 		.account = value_at(event, scheme->account, TEXT_MAX),
@@ -129,18 +148,69 @@ static enum err take_one(struct taking *t, const struct hook_delivery *event)
 		.body = event->body,
 		.address = t->cx->address,
 		.request_id = t->cx->request_id,
+		.at = t->cx->now_ms,
 	};
-
-	TRY(new_ids(&in));
-	key_of(scheme, event, provider_id, &in.event_id, key);
-	TRY(sql_event_intake(t->cx->db, &in));
-	TRY(sql_event_intake_next(t->cx->db, &row));
-	if (!row.event_id.set)
-		return ERR_CONFLICT;
-	if (t->intake->events++ == 0)
-		t->intake->event = row.event_id.v;
-	t->intake->duplicate = t->intake->duplicate && !id_eq(&row.event_id.v, &in.event_id);
+	TRY(new_ids(ret_in));
+	key_of(scheme, event, provider_id, &ret_in->event_id, key);
 	return OK;
+}
+
+static enum err note(struct intake *intake, const struct id *sent, const struct sql_event_intake_row *row)
+{
+	if (!row->event_id.set)
+		return ERR_CONFLICT;
+	if (intake->events++ == 0)
+		intake->event = row->event_id.v;
+	intake->duplicate = intake->duplicate && !id_eq(&row->event_id.v, sent);
+	return OK;
+}
+
+/* --- a delivery that is one event ------------------------------------------------ */
+
+struct single {
+	struct sql_event_intake_in in;
+	uint8_t key[SHA256_BYTES];
+	intake_done *done;
+	void *arg;
+};
+
+static enum err single_is_stored(struct ctx *cx, void *arg, enum err e, const void *row, struct reply *reply)
+{
+	const struct single *single = arg;
+	struct intake intake = { .duplicate = true };
+
+	(void)cx;
+	(void)reply;
+	if (e == OK)
+		e = note(&intake, &single->in.event_id, row);
+	return single->done(single->arg, e, &intake);
+}
+
+static enum err take_single(const struct taking *t, intake_done *done, void *arg, struct reply *reply)
+{
+	struct single *single = ARENA_NEW(t->cx->arena, struct single);
+
+	if (!single)
+		return ERR_NO_MEMORY;
+	TRY(describe(t, t->delivery, single->key, &single->in));
+	single->done = done;
+	single->arg = arg;
+	if (t->delivery->body.n > SHARED_BODY_MAX)
+		t->cx->may_hold = false;
+	return hold_for(t->cx, &STORE, &single->in, single_is_stored, single, reply);
+}
+
+/* --- a delivery that is a list of them ------------------------------------------- */
+
+static enum err take_one(struct taking *t, const struct hook_delivery *event)
+{
+	uint8_t key[SHA256_BYTES];
+	struct sql_event_intake_in in;
+	struct sql_event_intake_row row;
+
+	TRY(describe(t, event, key, &in));
+	TRY(sql_event_intake(t->cx->db, &in, 1, &row));
+	return note(&t->intake, &in.event_id, &row);
 }
 
 /* An element of a list as a delivery of its own; its bytes are written anew, the signature was of the whole. */
@@ -165,7 +235,7 @@ static enum err take_list(struct db *db, void *arg)
 	struct taking *t = arg;
 
 	(void)db;
-	*t->intake = (struct intake){ .duplicate = true };
+	t->intake = (struct intake){ .duplicate = true };
 	for (size_t i = 0; i < json_length(t->list); i++)
 		TRY(take_element(t, json_item(t->list, i)));
 	return OK;
@@ -179,14 +249,19 @@ static const json_t *list_of(const struct hook_scheme *scheme, const struct hook
 }
 
 enum err hook_take_in(struct ctx *cx, const struct hook *hook, const struct hook_scheme *scheme,
-		      const struct hook_delivery *delivery, struct intake *ret_intake)
+		      const struct hook_delivery *delivery, intake_done *done, void *arg, struct reply *reply)
 {
 	BUF_AUTO struct buf headers = { 0 };
-	struct taking t = { cx, hook, scheme, delivery, NULL, STR_NONE, ret_intake };
+	struct taking t = { .cx = cx, .hook = hook, .scheme = scheme, .delivery = delivery };
 
-	*ret_intake = (struct intake){ .duplicate = true };
-	t.list = str_absent(scheme->list) ? NULL : list_of(scheme, delivery);
 	buf_init(&headers, HEADERS_MAX);
-	t.headers = headers_of(scheme, delivery, &headers);
-	return t.list ? db_run(cx->db, take_list, &t) : take_one(&t, delivery);
+	t.headers = arena_copy(cx->arena, headers_of(scheme, delivery, &headers));
+	t.provider = arena_copy(cx->arena, hook->type);
+	if (str_absent(t.headers) || str_absent(t.provider))
+		return ERR_NO_MEMORY;
+	t.list = str_absent(scheme->list) ? NULL : list_of(scheme, delivery);
+	if (!t.list)
+		return take_single(&t, done, arg, reply);
+	enum err e = db_run(cx->db, take_list, &t);
+	return done(arg, e, &t.intake);
 }

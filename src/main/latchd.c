@@ -138,10 +138,12 @@ static void *worker_start(void *arg)
 	return worker;
 }
 
-static void worker_handle(void *state, struct request *request, struct reply *reply)
+static enum request_state worker_handle(void *state, struct request *request, struct reply *reply)
 {
-	server_handle(((struct worker *)state)->server, request, reply);
+	return server_handle(((struct worker *)state)->server, request, reply);
 }
+
+static void worker_settle(void *state) { server_settle(((struct worker *)state)->server); }
 
 static void worker_stop(void *state) { worker_free(state); }
 
@@ -287,7 +289,11 @@ static enum err run_pool(struct program *program)
 		.listener = &listener,
 		.arg = program,
 		.reload = reload,
-		.worker = { .arg = program, .start = worker_start, .handle = worker_handle, .stop = worker_stop },
+		.worker = { .arg = program,
+			    .start = worker_start,
+			    .handle = worker_handle,
+			    .settle = worker_settle,
+			    .stop = worker_stop },
 	};
 	set_options(program);
 	e = enter_master_sandbox(program);

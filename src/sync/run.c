@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "audit/transact.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/random.h"
@@ -19,6 +20,7 @@
 #include "sync/pull.h"
 #include "sync/store.h"
 #include "sync/sync.h"
+#include "vault/use.h"
 
 enum {
 	TURN_MS = 10000,  /* how long a run goes on before others get their turn */
@@ -66,6 +68,31 @@ static void find_place(struct syncing *s)
 			s->list = s->row.page > 0 && str_absent(s->row.next) ? n + 1 : n;
 }
 
+static enum err note_begin(struct ctx *cx, void *arg)
+{
+	const struct syncing *s = arg;
+	char text[ID_TEXT_MAX];
+
+	cx->audit.service = s->service;
+	ctx_audit_target(cx, ID_CONNECTOR, &s->row.connector);
+	ctx_audit_detail(cx, "sync", arena_copy(cx->arena, id_format(ID_SYNC, &s->row.id, text)));
+	return OK;
+}
+
+/* Whoever asked for it, the use of the credential has a row, before there is one; a later turn needs to be able to. */
+static enum err note_use(struct syncing *s)
+{
+	const struct audit_note before = s->cx->audit;
+	enum err e;
+
+	if (!str_eq(s->row.state, STR("queued")))
+		return vault_may_use(s->cx);
+	s->cx->audit = (struct audit_note){ 0 };
+	e = audit_transact(s->cx, AUDIT_CONNECTOR_SYNC, note_begin, s);
+	s->cx->audit = before;
+	return e;
+}
+
 static enum err open_connection(struct syncing *s, struct trouble *t)
 {
 	struct ctx *cx = s->cx;
@@ -88,6 +115,7 @@ static enum err open_connection(struct syncing *s, struct trouble *t)
 		return fail_run(t, ERR_NEEDS_RECONNECT, NULL);
 	if (str_eq(s->status, STR("disabled")))
 		return fail_run(t, ERR_NOT_CONNECTED, "This connector is disabled.");
+	TRY(note_use(s));
 	e = connection_values(cx, s->pulling.type, s->pulling.way, s->credential,
 			      &s->pulling.values, &s->version);
 	if (e != OK)

@@ -1,6 +1,7 @@
 #include "vault/answer.h"
 
 #include "core/answer.h"
+#include "fcgi/reply.h"
 
 /* Goes up with every change of what vault_write_credential or ctx_tag writes. */
 #define ANSWER_FORMAT STR("1")
@@ -36,6 +37,19 @@ void vault_write_credential(struct json_writer *w, const struct credential *c)
 	jw_key(w, "verify");
 	vault_write_verification(w, &c->verify);
 	jw_object_end(w);
+}
+
+enum err vault_answer(struct ctx *cx, struct reply *reply, const struct credential *c)
+{
+	struct json_writer w;
+	enum err e = ctx_etag(cx, reply, &c->id, c->updated_at);
+
+	if (e == ERR_END)
+		return OK;
+	TRY(e);
+	jw_start(&w, &reply->body);
+	vault_write_credential(&w, c);
+	return buf_error(&reply->body);
 }
 
 void vault_keep_answer(struct buf *out, const struct credential *c)

@@ -9,6 +9,9 @@
 void vault_write_credential(struct json_writer *w, const struct credential *credential);
 void vault_write_verification(struct json_writer *w, const struct vault_verification *verify);
 
+/* The object as a whole answer, with its entity tag; 304 where the client has that already. */
+enum err vault_answer(struct ctx *cx, struct reply *reply, const struct credential *credential) MUST_CHECK;
+
 /*
  * What a row keeps of this object (its column `answer`), so that a read neither fetches the columns nor makes JSON of
  * them: the format's number, the entity tag, the object. When nothing was kept, or another version of this program

@@ -10,19 +10,6 @@
 #include "vault/row.h"
 #include "vault/seal.h"
 
-static enum err answer(struct ctx *cx, struct reply *reply, const struct credential *c)
-{
-	struct json_writer w;
-	enum err e = ctx_etag(cx, reply, &c->id, c->updated_at);
-
-	if (e == ERR_END)
-		return OK;
-	TRY(e);
-	jw_start(&w, &reply->body);
-	vault_write_credential(&w, c);
-	return buf_error(&reply->body);
-}
-
 /* The page of the answers that its rows keep. ERR_END: one of them keeps none, and nothing was answered. */
 static enum err list_kept(struct ctx *cx, int64_t limit, struct id before, struct reply *reply)
 {
@@ -103,37 +90,7 @@ enum err credential_create(struct ctx *cx, const struct credential_create_in *in
 
 	TRY(vault_create(cx, &new, &c));
 	reply->status = 201;
-	return answer(cx, reply, &c);
-}
-
-static enum err read_one(struct ctx *cx, const struct id *id, struct credential *ret_credential)
-{
-	const struct sql_credential_get_in query = { .credential_id = *id };
-	struct sql_credential_get_row row;
-
-	TRY(sql_credential_get(cx->db, &query, &row));
-	*ret_credential = CREDENTIAL_OF(row);
-	return OK;
-}
-
-enum err credential_get(struct ctx *cx, const struct credential_get_in *in, struct reply *reply)
-{
-	const struct sql_credential_answer_in query = { .credential_id = in->credential_id };
-	struct sql_credential_answer_row row;
-	struct kept_answer kept;
-	struct credential c;
-	enum err e;
-
-	TRY(sql_credential_answer(cx->db, &query, &row));
-	if (!vault_take_answer(row.answer, &kept)) {
-		TRY(read_one(cx, &in->credential_id, &c));
-		return answer(cx, reply, &c);
-	}
-	e = ctx_put_tag(cx, reply, kept.tag);
-	if (e != OK)
-		return e == ERR_END ? OK : e;
-	buf_add_str(&reply->body, kept.json);
-	return buf_error(&reply->body);
+	return vault_answer(cx, reply, &c);
 }
 
 enum err credential_status(struct ctx *cx, const struct credential_status_in *in,
@@ -142,7 +99,7 @@ enum err credential_status(struct ctx *cx, const struct credential_status_in *in
 	struct credential c;
 	struct json_writer w;
 
-	TRY(read_one(cx, &in->credential_id, &c));
+	TRY(vault_find(cx, &in->credential_id, &c));
 	jw_start(&w, &reply->body);
 	vault_write_verification(&w, &c.verify);
 	return buf_error(&reply->body);
@@ -165,7 +122,7 @@ enum err credential_update(struct ctx *cx, const struct credential_update_in *in
 	TRY(ctx_if_match(cx, &c.id, c.updated_at));
 	TRY(vault_change(cx, &c, &change, &changed));
 	vault_note_change(cx, changed);
-	return answer(cx, reply, &c);
+	return vault_answer(cx, reply, &c);
 }
 
 static enum err destroy(struct ctx *cx, const struct credential *c, struct reply *reply)
@@ -241,7 +198,7 @@ enum err version_restore(struct ctx *cx, const struct version_restore_in *in, st
 	TRY(vault_restore_version(cx, &c, in->version, &changed));
 	ctx_audit_detail(cx, "version", arena_printf(cx->arena, "%lld", (long long)in->version));
 	vault_note_change(cx, changed);
-	return answer(cx, reply, &c);
+	return vault_answer(cx, reply, &c);
 }
 
 static void write_revealed(struct json_writer *w, const struct credential *c, int64_t version,
@@ -264,7 +221,7 @@ enum err credential_reveal(struct ctx *cx, const struct credential_reveal_in *in
 	int64_t version;
 
 	ctx_audit_target(cx, ID_CREDENTIAL, &in->credential_id);
-	TRY(read_one(cx, &in->credential_id, &c));
+	TRY(vault_find(cx, &in->credential_id, &c));
 	cx->audit.service = c.service;
 	TRY(vault_open(cx, &c.id, (struct opt_int){ 0 }, &version, &plain));
 	jw_start(&w, &reply->body);

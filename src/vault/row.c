@@ -20,6 +20,16 @@ static struct str answer_of(struct buf *buf, const struct credential *c)
 	.verify_account = (c)->verify.account, .verify_checked_at = (c)->verify.checked_at,                           \
 	.answer = answer_of((buffer), (c))
 
+enum err vault_find(struct ctx *cx, const struct id *id, struct credential *ret_credential)
+{
+	const struct sql_credential_get_in query = { .credential_id = *id };
+	struct sql_credential_get_row row;
+
+	TRY(sql_credential_get(cx->db, &query, &row));
+	*ret_credential = CREDENTIAL_OF(row);
+	return OK;
+}
+
 enum err vault_insert_row(struct db *db, const struct credential *c)
 {
 	BUF_AUTO struct buf answer = { 0 };

@@ -28,6 +28,8 @@
 			    (row).verify_account, (row).verify_checked_at },                       \
 	})
 
+/* The texts are the statement's. ERR_NOT_FOUND. */
+enum err vault_find(struct ctx *cx, const struct id *id, struct credential *ret_credential) MUST_CHECK;
 /* Both keep the answer with the row. */
 enum err vault_insert_row(struct db *db, const struct credential *credential) MUST_CHECK;
 /* Writes everything that can change. ERR_DB_DUPLICATE: key_service is taken. */

@@ -1,7 +1,9 @@
 -- What wrk sends: deliveries of one webhook, each an event of its own. The signature is of the body alone, so that it is
 -- made once; what makes them differ is the id in a header.
 --
---	EVENTS_PATH, EVENTS_BODY, EVENTS_SIGNATURE
+--	EVENTS_PATH, EVENTS_BODY, EVENTS_SIGNATURE, EVENTS_RUN (one word for all ids of it)
+--	EVENTS_PAUSE_MS: between an answer and the next request of that connection, on average; the pauses are those of
+--	events that know nothing of each other (exponential). Without: none.
 --
 -- After the run: one line of JSON, as in load.lua.
 
@@ -23,11 +25,20 @@ function init(args)
 	local from, to = request:find("EVENTS_ID", 1, true)
 	head, tail = request:sub(1, from - 1) .. string.format("%s-%d-", os.getenv("EVENTS_RUN"), number), request:sub(to + 1)
 	sent = 0
+	math.randomseed(os.time() * 10 + number)
 end
 
 function request()
 	sent = sent + 1
 	return head .. sent .. tail
+end
+
+local pause = tonumber(os.getenv("EVENTS_PAUSE_MS"))
+
+if pause then
+	function delay()
+		return math.floor(-math.log(1 - math.random()) * pause + 0.5)
+	end
 end
 
 function done(summary, latency)

@@ -2,16 +2,14 @@
 // transaction that stores them from as many connections; and how long one takes when they come at half of that rate.
 import { execFileSync } from "node:child_process";
 import crypto from "node:crypto";
-import https from "node:https";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { request } from "../e2e/lib/http.mjs";
 import { CONNECTIONS, load, median } from "./load.mjs";
 import { programs } from "./stack.mjs";
 
 const script = path.join(path.dirname(fileURLToPath(import.meta.url)), "events.lua");
-const SOCKETS = 256; // below what nginx lets one address have; who waits for one waits on the clock
+const SENDERS = 128; // at half of the rate: many that send now and then
 const BODY = JSON.stringify({ action: "opened", repository: { full_name: "o/r" }, issue: { number: 1, title: "It is broken", body: "x".repeat(900) } });
 const TABLES = ["event_key", "event", "job", "audit"];
 
@@ -53,41 +51,22 @@ const count = (stack) => Number(stack.sql("SELECT COUNT(*) FROM event")[0][0]);
 
 /** What was acknowledged is there, or it isn't a measurement. */
 async function runProduct(stack, hook, seconds) {
-  const before = count(stack), run = crypto.randomBytes(6).toString("hex");
-  const ran = await load(stack.url, { name: "events", connections: CONNECTIONS, script,
-    environment: { EVENTS_PATH: hook.path, EVENTS_BODY: BODY, EVENTS_SIGNATURE: hook.signature, EVENTS_RUN: run } }, seconds);
+  const before = count(stack), ran = await load(stack.url, sender(hook, CONNECTIONS), seconds);
   if (count(stack) - before < ran.requests)
     throw new Error(`${ran.requests} events were acknowledged, ${count(stack) - before} are there`);
   return ran;
 }
 
-/**
- * Each delivery at its time, whatever became of those before it: from that time until its answer. Those of the first
- * second open their connections and don't count.
- */
+const sender = (hook, connections, pause) => ({ name: "events", connections, script, environment: {
+  EVENTS_PATH: hook.path, EVENTS_BODY: BODY, EVENTS_SIGNATURE: hook.signature, EVENTS_RUN: crypto.randomBytes(6).toString("hex"),
+  ...pause && { EVENTS_PAUSE_MS: String(pause) } } });
+
+/** Deliveries that come by chance, `rate` a second in the long run. */
 async function paced(stack, hook, rate, seconds) {
-  const agent = new https.Agent({ keepAlive: true, maxSockets: SOCKETS }), took = [], all = [], began = performance.now() + 100, settled = began + 1000;
-  let failed;
-  const one = async (at, id) => {
-    const answer = await request(stack.url, { method: "POST", path: hook.path, ca: stack.ca, agent, body: BODY,
-      headers: { "content-type": "application/json", "x-github-event": "issues", "x-github-delivery": id, "x-hub-signature-256": hook.signature } });
-    if (answer.status !== 200)
-      throw new Error(`an event was answered with ${answer.status}`);
-    if (at >= settled)
-      took.push(performance.now() - at);
-  };
-  for (let i = 0; i < rate * (seconds + 1); i++) {
-    const at = began + (i * 1000) / rate;
-    while (performance.now() < at)
-      await new Promise((done) => (at - performance.now() > 2 ? setTimeout(done, 1) : setImmediate(done)));
-    all.push(one(at, crypto.randomUUID()).catch((error) => { failed ??= error; }));
-  }
-  await Promise.all(all);
-  agent.destroy();
-  if (failed)
-    throw failed;
-  took.sort((a, b) => a - b);
-  return { rate, p50: took[Math.floor(took.length / 2)], p99: took[Math.floor(took.length * 0.99)] };
+  const pause = (SENDERS * 1000) / rate;
+  await load(stack.url, sender(hook, SENDERS, pause), 1);
+  const ran = await load(stack.url, sender(hook, SENDERS, pause), seconds);
+  return { rate: ran.rate, p50: ran.p50 / 1000, p99: ran.p99 / 1000 };
 }
 
 export async function events(stack, { rounds, seconds }) {

@@ -6,6 +6,8 @@ import { after, before, test } from "node:test";
 import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { Ledger, Load, newValue } from "./lib/load.mjs";
 import { endProcess, replacePool, startHeldPool, startPool, workers } from "./lib/processes.mjs";
+import { idBytes } from "./lib/tenants.mjs";
+import { connectHook, deliveryOf, PROVIDERS, send } from "./lib/webhooks.mjs";
 
 const long = Boolean(process.env.LATCHWORK_LONG);
 const KILLS = long ? 100 : 10, RELOADS = long ? 50 : 4, RESTARTS = long ? 20 : 3;
@@ -60,6 +62,38 @@ for (const pool of POOLS)
     assert.deepEqual(await ledger.compare(lw, tenant.token), []);
   });
 
+test("what may be asked again is, when a worker dies that had several of it at once", async (t) => {
+  const { token } = await lw.newTenant("again"), { json: { id } } = await lw.api("POST", "/api/v1/credentials", { token, body: { name: "fresh", type: "oauth2",
+    data: { access_token: "fresh-0123456789", expires_at: "2099-01-01T00:00:00Z" } } });
+  const hook = await connectHook(lw, token, PROVIDERS.github), answers = { token: [], event: [] };
+  let going = true;
+  const client = async (kind, ask) => {
+    while (going)
+      answers[kind].push(await ask());
+  };
+  const clients = Array.from({ length: 24 }, (_, i) => i % 2
+    ? client("token", () => lw.api("POST", `/api/v1/credentials/${id}/token`, { token }))
+    : client("event", async () => send(lw, await deliveryOf(hook))));
+  for (let i = 0; i < KILLS; i++) {
+    const had = answers.token.length;
+    await eventually("the clients go on", () => answers.token.length >= had + 20);
+    const pids = (await Promise.all(POOLS.map((pool) => workers(lw, pool)))).flat();
+    process.kill(pids[crypto.randomInt(pids.length)], "SIGKILL");
+  }
+  going = false;
+  await Promise.all(clients);
+  for (const [kind, all] of Object.entries(answers)) {
+    const failed = all.filter(({ status }) => status !== 200);
+    t.diagnostic(`${kind}: ${all.length} requests, ${failed.length} failures`);
+    assert.ok(failed.length <= KILLS, `${kind}: ${failed.map(({ status, text }) => `${status} ${text}`).join("; ")}`);
+  }
+  const acknowledged = new Set(answers.event.filter(({ status }) => status === 200).map(({ json: { event_id } }) => event_id));
+  assert.equal(acknowledged.size, answers.event.filter(({ status }) => status === 200).length);
+  const kept = new Set(lw.sql("SELECT HEX(event_id) FROM event").map(([hex]) => `X'${hex.toLowerCase()}'`));
+  for (const event of acknowledged)
+    assert.ok(kept.has(idBytes(event)), event);
+});
+
 test("no request fails while both pools are reloaded again and again", async (t) => {
   const load = startLoad(t);
   await load.progress(50);
@@ -79,6 +113,7 @@ test("a reload with a broken configuration leaves the old workers, says so, and 
     "too many workers": whole.replace(/\nworkers = \d+/g, "\nworkers = 100000"),
     "keys that aren't there": whole.replace(/\nfront_dir = .*/, `\nfront_dir = ${lw.at("nowhere")}`),
     "passwords that aren't there": whole.replace(/_password_file = .*/g, `_password_file = ${lw.at("nowhere")}`),
+    "what only a new worker finds": `${whole}\n[expression]\nsocket = /${"x".repeat(200)}\n`,
   };
   const load = startLoad(t);
   let killed = 0;

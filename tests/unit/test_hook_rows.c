@@ -114,11 +114,22 @@ static void delivery(const char *text)
 		w.delivery.json = json;
 }
 
+static enum err keep_intake(void *arg, enum err e, const struct intake *intake)
+{
+	*(struct intake *)arg = *intake;
+	return e;
+}
+
+static enum err try_to_take(struct intake *ret_intake)
+{
+	return hook_take_in(&w.cx, &w.hook, &w.scheme, &w.delivery, keep_intake, ret_intake, &w.reply);
+}
+
 static struct intake take(void)
 {
 	struct intake intake;
 
-	assert_ok(hook_take_in(&w.cx, &w.hook, &w.scheme, &w.delivery, &intake));
+	assert_ok(try_to_take(&intake));
 	return intake;
 }
 
@@ -359,7 +370,7 @@ static void a_list_is_taken_whole_or_not_at_all(void **state)
 	/* The hook changes: nothing of the list is there. */
 	delivery("[{'id':7},{'id':8}]");
 	w.hook.state = 8;
-	assert_int_equal(hook_take_in(&w.cx, &w.hook, &w.scheme, &w.delivery, &intake), ERR_CONFLICT);
+	assert_int_equal(try_to_take(&intake), ERR_CONFLICT);
 	assert_int_equal(events(), 3);
 }
 
@@ -372,6 +383,124 @@ static void a_list_that_is_none_is_one_event(void **state)
 	delivery("not JSON");
 	assert_int_equal(take().events, 1);
 	assert_int_equal(number("SELECT COUNT(*) FROM event WHERE body = 'not JSON'"), 1);
+}
+
+/* --- deliveries that are stored together ------------------------------------------------ */
+
+enum { TOGETHER = 5 };
+
+/* Deliveries of one round: held, written together, and gone on with. */
+static struct round {
+	struct hold hold[TOGETHER];
+	struct intake intake[TOGETHER];
+	struct hold_outcome outcome[TOGETHER];
+	enum err e[TOGETHER];
+	size_t n;
+} r;
+
+static void hold(const char *text)
+{
+	delivery(text);
+	w.cx.may_hold = true;
+	assert_ok(try_to_take(&r.intake[r.n]));
+	assert_non_null(w.cx.hold.shared);
+	r.hold[r.n++] = w.cx.hold;
+	w.cx.hold = (struct hold){ 0 };
+}
+
+static void settle(void)
+{
+	const struct hold *holds[TOGETHER];
+
+	for (size_t i = 0; i < r.n; i++)
+		holds[i] = &r.hold[i];
+	hold_run_all(w.cx.db, holds, r.n, r.outcome);
+	for (size_t i = 0; i < r.n; i++)
+		r.e[i] = r.hold[i].resume(&w.cx, r.hold[i].arg, r.outcome[i].e, r.outcome[i].row, &w.reply);
+}
+
+static long commits(void)
+{
+	return number("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'HANDLER_COMMIT'");
+}
+
+static void deliveries_of_a_round_are_stored_in_one_commit(void **state)
+{
+	(void)state;
+	static const char *const SENT[] = { "{'id':1}", "{'id':2}", "{'id':1}", "{'id':3}", "{'id':4}" };
+	long before;
+
+	scheme("{'scheme':'secret_url','event_id':'json:id'}");
+	r = (struct round){ 0 };
+	before = commits();
+	hold(SENT[0]);
+	settle();
+	long alone = commits() - before;
+
+	r = (struct round){ 0 };
+	before = commits();
+	for (size_t i = 0; i < TOGETHER; i++)
+		hold(SENT[i]);
+	settle();
+	assert_in_range(commits() - before, 1, alone);
+	for (size_t i = 0; i < TOGETHER; i++) {
+		assert_ok(r.e[i]);
+		assert_int_equal(r.intake[i].events, 1);
+	}
+	assert_true(r.intake[0].duplicate); /* of the one before the round */
+	assert_false(r.intake[1].duplicate);
+	assert_true(r.intake[2].duplicate);
+	assert_true(id_eq(&r.intake[2].event, &r.intake[0].event));
+	assert_int_equal(events(), 4);
+	assert_int_equal(number("SELECT COUNT(*) FROM job"), 4);
+	assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'event.receive'"), 4);
+}
+
+static void one_that_cannot_be_stored_takes_no_other_with_it(void **state)
+{
+	(void)state;
+	scheme("{'scheme':'secret_url','event_id':'json:id'}");
+	r = (struct round){ 0 };
+	hold("{'id':1}");
+	w.hook.state = 8; /* changed since it was read */
+	hold("{'id':2}");
+	w.hook.state = 7;
+	hold("{'id':3}");
+	settle();
+	assert_ok(r.e[0]);
+	assert_int_equal(r.e[1], ERR_CONFLICT);
+	assert_ok(r.e[2]);
+	assert_int_equal(events(), 2);
+	/* The statement fails as a whole: it refuses the body of one. */
+	private_mariadb_run(&server, "latchwork", "ALTER TABLE event ADD CONSTRAINT no_nine CHECK (provider_event_id <> '9')");
+	r = (struct round){ 0 };
+	hold("{'id':8}");
+	hold("{'id':9}");
+	hold("{'id':10}");
+	settle();
+	assert_ok(r.e[0]);
+	assert_int_not_equal(r.e[1], OK);
+	assert_ok(r.e[2]);
+	assert_int_equal(events(), 4);
+	private_mariadb_run(&server, "latchwork", "ALTER TABLE event DROP CONSTRAINT no_nine");
+}
+
+static void a_large_one_goes_alone(void **state)
+{
+	char *text;
+
+	(void)state;
+	scheme("{'scheme':'secret_url'}");
+	r = (struct round){ 0 };
+	text = test_malloc((64 << 10) + 8);
+	memset(text, 'x', 64 << 10);
+	strcpy(text + (64 << 10), "y");
+	delivery(text);
+	test_free(text);
+	w.cx.may_hold = true;
+	assert_ok(try_to_take(&r.intake[0]));
+	assert_null(w.cx.hold.shared);
+	assert_int_equal(events(), 1);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, open_world, close_world)
@@ -392,6 +521,9 @@ int main(void)
 		TEST(only_headers_that_it_was_read_from_are_kept),
 		TEST(a_list_is_taken_whole_or_not_at_all),
 		TEST(a_list_that_is_none_is_one_event),
+		TEST(deliveries_of_a_round_are_stored_in_one_commit),
+		TEST(one_that_cannot_be_stored_takes_no_other_with_it),
+		TEST(a_large_one_goes_alone),
 	};
 
 	return cmocka_run_group_tests_name("webhook rows", tests, start, stop_feature);

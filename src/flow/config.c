@@ -298,4 +298,5 @@ void config_read(struct draft *draft, struct flow_step *step)
 		draft_fault(draft, "TOO_LONG", "is too large for one with expressions in it: 64 KiB at most");
 	else if (e != OK)
 		draft->error = e;
+	step->plain = config_is_plain(step);
 }

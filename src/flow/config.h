@@ -38,4 +38,10 @@ const struct config_member *config_member_find(enum step_type type, struct str n
  */
 enum err config_program(struct arena *arena, const struct flow_step *step, struct str *ret_program) MUST_CHECK;
 
+/*
+ * Whether all its expressions are plain paths: `.input.order.id`, `.steps["a-b"].rows[0]`. Then plain_config does
+ * without the program, nearly always.
+ */
+bool config_is_plain(const struct flow_step *step);
+
 #endif

@@ -58,6 +58,7 @@ struct flow_step {
 	 * becomes the name of the branch, null when no case is true. Absent when the config holds no expression.
 	 */
 	struct str program;
+	bool plain; /* its expressions only say where a value stands */
 	/*
 	 * jq that has to be neither false nor null; absent: always. Of a drawing whose edges have conditions, it asks
 	 * `.steps | has("id")`: so a step that was skipped isn't a member of `steps`.

@@ -162,10 +162,18 @@ struct scope_item {
 enum err scope_config(struct ctx *cx, struct execution *x, const struct flow_step *step, const struct scope_item *item,
 		      size_t max, struct buf *out) MUST_CHECK;
 enum err scope_is_true(struct ctx *cx, struct execution *x, struct str program, bool *ret_true) MUST_CHECK;
+/*
+ * The same of a plain config, without latch-expr. ERR_END: it is to be asked after all, since what stands there isn't
+ * what a path can be followed in, holds a fraction, or is too much.
+ */
+enum err plain_config(const struct execution *x, const struct flow_step *step, const struct scope_item *item,
+		      size_t max, struct buf *out) MUST_CHECK;
 /* All JSON but false and null. */
 bool json_is_truth(struct str json);
 /* The step's input: what it needs gave. */
 void scope_input(const struct execution *x, size_t step, struct json_writer *w);
+/* What any of them sees of the execution itself. */
+void scope_execution(const struct execution *x, struct json_writer *w);
 /* What those behind a step see of it. */
 void scope_output(struct json_writer *w, const struct step_state *state);
 

@@ -18,13 +18,18 @@ static void start(struct execution *x)
 	jw_put_raw(&w, "input", x->input);
 	jw_put_raw(&w, "request", x->request);
 	jw_key(&w, "execution");
-	jw_object(&w);
-	answer_id(&w, "id", ID_EXECUTION, &x->id);
-	answer_id(&w, "workflow_id", ID_WORKFLOW, &x->workflow);
-	jw_object_end(&w);
+	scope_execution(x, &w);
 	jw_key(&w, "steps");
 	jw_object(&w);
 	x->scope_members = 0;
+}
+
+void scope_execution(const struct execution *x, struct json_writer *w)
+{
+	jw_object(w);
+	answer_id(w, "id", ID_EXECUTION, &x->id);
+	answer_id(w, "workflow_id", ID_WORKFLOW, &x->workflow);
+	jw_object_end(w);
 }
 
 static void add_steps(struct execution *x)
@@ -97,7 +102,7 @@ static enum err evaluate(struct ctx *cx, struct execution *x, struct str program
 {
 	BUF_AUTO struct buf own = { 0 };
 	struct expr_failure failure;
-	struct str scope;
+	struct str scope = STR_NONE;
 	enum err e;
 
 	problem_clear(&cx->problem);
@@ -118,9 +123,12 @@ enum err scope_config(struct ctx *cx, struct execution *x, const struct flow_ste
 		      size_t max, struct buf *out)
 {
 	struct json_writer w;
+	enum err e;
 
-	if (!str_absent(step->program))
-		return evaluate(cx, x, step->program, item, max, out);
+	if (!str_absent(step->program)) {
+		e = step->plain ? plain_config(x, step, item, max, out) : ERR_END;
+		return e == ERR_END ? evaluate(cx, x, step->program, item, max, out) : e;
+	}
 	jw_start(&w, out);
 	if (step->config) {
 		jw_add_tree(&w, step->config);

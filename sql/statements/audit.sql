@@ -48,6 +48,31 @@ WHERE tenant_id = :tenant AND audit_id >= :from AND audit_id < :before
 ORDER BY audit_id DESC
 LIMIT :limit;
 
+-- How far one request looks: behind so many rows. Both ends are near each other, here and in the list that follows: from far
+-- away MariaDB takes the index by its tenant alone and begins at the newest row, however far down the list :before is.
+-- Whoever asks reads rows afterwards, and those with :live.
+-- :name audit_horizon
+-- :one
+-- :pools front
+-- :in from:id before:id rows:int
+-- :out audit_id:id
+SELECT audit_id
+FROM v_audit
+WHERE tenant_id = :tenant AND audit_id >= :from AND audit_id < :before
+ORDER BY audit_id DESC
+LIMIT 1 OFFSET :rows;
+
+-- :name audit_horizon_of_target
+-- :one
+-- :pools front
+-- :in target:id from:id before:id rows:int
+-- :out audit_id:id
+SELECT audit_id
+FROM v_audit
+WHERE tenant_id = :tenant AND target_id = :target AND audit_id >= :from AND audit_id < :before
+ORDER BY audit_id DESC
+LIMIT 1 OFFSET :rows;
+
 -- :name audit_count_by_action
 -- :many
 -- :pools front

@@ -9,6 +9,9 @@
 #include "fcgi/reply.h"
 #include "store/sql_audit.h"
 
+/* LOOKED_AT, COUNTED: rows that one request reads at most when it wants some of them only, and that it counts. */
+enum { LOOKED_AT = 5000, COUNTED = 100000 };
+enum { SPAN_MS = 10000, SPAN_GROWS = 6 };
 enum { SUMMARY_ACTORS_MAX = 200, SUMMARY_DAYS = 30, SUMMARY_DAYS_MAX = 92 };
 
 static const int64_t DAY_MS = 24 * 60 * 60 * 1000LL;
@@ -84,18 +87,69 @@ static enum err read_filters(struct ctx *cx, const struct audit_list_in *in, str
 	return filter_id(cx, "query.target", in->target, &ret_filters->target);
 }
 
+static bool is_sparse(const struct sql_audit_list_in *filters)
+{
+	return filters->actor.set || !str_absent(filters->action) || !str_absent(filters->service) ||
+	       !str_absent(filters->outcome);
+}
+
+static enum err find_horizon(struct ctx *cx, const struct sql_audit_list_in *filters, const struct id *from,
+			     int64_t rows, struct id *ret_id)
+{
+	const struct sql_audit_horizon_in all = { *from, filters->before, rows };
+	const struct sql_audit_horizon_of_target_in its = { filters->target.v, *from, filters->before, rows };
+	struct sql_audit_horizon_of_target_row its_row;
+	struct sql_audit_horizon_row row;
+
+	if (filters->target.set) {
+		TRY(sql_audit_horizon_of_target(cx->db, &its, &its_row));
+		*ret_id = its_row.audit_id;
+		return OK;
+	}
+	TRY(sql_audit_horizon(cx->db, &all, &row));
+	*ret_id = row.audit_id;
+	return OK;
+}
+
+/*
+ * The front serves everybody in turn: when there are more rows than one request may read, only those down to
+ * `filters->from` are looked at. Which is looked for in ever longer times before `filters->before`.
+ */
+static enum err set_horizon(struct ctx *cx, int64_t rows, struct sql_audit_list_in *filters, bool *ret_set)
+{
+	int64_t end_ms = id_time_ms(&filters->before) < cx->now_ms ? id_time_ms(&filters->before) : cx->now_ms;
+	enum err e = ERR_NOT_FOUND;
+
+	for (int64_t ms = SPAN_MS; e == ERR_NOT_FOUND; ms *= SPAN_GROWS) {
+		struct id horizon, from = ms < end_ms ? id_first_at(end_ms - ms) : ID_NIL;
+		bool all = !id_before(&filters->from, &from);
+
+		e = find_horizon(cx, filters, all ? &filters->from : &from, rows, &horizon);
+		if (e == OK)
+			filters->from = horizon;
+		if (all)
+			break;
+	}
+	*ret_set = e == OK;
+	return e == ERR_NOT_FOUND ? OK : e;
+}
+
 enum err audit_list(struct ctx *cx, const struct audit_list_in *in, struct reply *reply)
 {
 	struct sql_audit_list_in filters = { 0 };
 	struct sql_audit_list_row row;
 	struct answer_page page;
+	bool cut_short;
 	enum err e;
 
 	TRY(read_filters(cx, in, &filters));
+	TRY(set_horizon(cx, is_sparse(&filters) ? LOOKED_AT : in->limit, &filters, &cut_short));
 	TRY(sql_audit_list(cx->db, &filters));
 	answer_page_start(&page, reply, in->limit);
 	while ((e = sql_audit_list_next(cx->db, &row)) == OK && answer_page_item(&page, &row.audit_id))
 		write_row(&page.w, &row);
+	if (e == ERR_END && cut_short)
+		answer_page_on(&page, &filters.from);
 	return answer_page_end(&page, cx, reply, e);
 }
 
@@ -160,19 +214,22 @@ enum err audit_summary(struct ctx *cx, const struct audit_summary_in *in, struct
 {
 	int64_t to_ms = in->to.set ? in->to.v : cx->now_ms + 1;
 	int64_t from_ms = in->from.set ? in->from.v : to_ms - SUMMARY_DAYS * DAY_MS;
-	struct id from = id_first_at(from_ms), before = id_first_at(to_ms);
+	struct sql_audit_list_in range = { .from = id_first_at(from_ms), .before = id_first_at(to_ms) };
 	struct json_writer w;
+	bool cut_short;
 
-	/* The front serves everybody in turn: no count may keep it for long. */
 	if (from_ms > to_ms || to_ms - from_ms > SUMMARY_DAYS_MAX * DAY_MS)
 		return ctx_bad_field(cx, "query.from", "TOO_SMALL", "must lie at most 92 days before `to`");
+	TRY(set_horizon(cx, COUNTED, &range, &cut_short));
+	if (cut_short)
+		from_ms = id_time_ms(&range.from);
 	jw_start(&w, &reply->body);
 	jw_object(&w);
 	answer_time(&w, "from", from_ms);
 	answer_time(&w, "to", to_ms);
-	TRY(write_by_action(cx, &from, &before, &w));
-	TRY(write_by_actor(cx, &from, &before, &w));
-	TRY(write_by_day(cx, &from, &before, &w));
+	TRY(write_by_action(cx, &range.from, &range.before, &w));
+	TRY(write_by_actor(cx, &range.from, &range.before, &w));
+	TRY(write_by_day(cx, &range.from, &range.before, &w));
 	jw_object_end(&w);
 	return OK;
 }

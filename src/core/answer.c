@@ -85,6 +85,12 @@ bool answer_page_item(struct answer_page *page, const struct id *id)
 
 void answer_page_full(struct answer_page *page) { page->room = 0; }
 
+void answer_page_on(struct answer_page *page, const struct id *id)
+{
+	page->more = true;
+	page->last = *id;
+}
+
 enum err answer_page_end(struct answer_page *page, struct ctx *cx, struct reply *reply, enum err e)
 {
 	if (e != OK && e != ERR_END)

@@ -47,6 +47,8 @@ void answer_page_start(struct answer_page *page, struct reply *reply, int64_t li
 bool answer_page_item(struct answer_page *page, const struct id *id) MUST_CHECK;
 /* Another row begins the next page, however many were asked for. */
 void answer_page_full(struct answer_page *page);
+/* The page has no more rows; the next one begins behind that id. */
+void answer_page_on(struct answer_page *page, const struct id *id);
 /* `e` is what the last row's reading gave. Sets the Link header when another page follows. */
 enum err answer_page_end(struct answer_page *page, struct ctx *cx, struct reply *reply, enum err e) MUST_CHECK;
 

@@ -63,22 +63,30 @@ static bool is_bcrypt(struct str hash)
 	       hash.p[6] == '$';
 }
 
+/* Memory may be there again a moment later; everything else is our own fault or the row's. */
+static enum err argon2_error(int result)
+{
+	return result == ARGON2_MEMORY_ALLOCATION_ERROR ? ERR_NO_MEMORY : ERR_CRYPTO;
+}
+
 enum err password_hash(const struct secret *password, const struct password_cost *cost,
 		       char ret_hash[PASSWORD_HASH_MAX])
 {
 	uint8_t salt[SALT_BYTES];
+	int result;
 
 	ret_hash[0] = '\0';
 	if (password->n > PASSWORD_BYTES_MAX)
 		return ERR_BAD_INPUT;
+	if (!cost_sane(cost))
+		return ERR_CRYPTO;
 	TRY(random_bytes(salt, sizeof(salt)));
-	if (cost_sane(cost) &&
-	    argon2id_hash_encoded(cost->passes, cost->memory_kib, cost->lanes, password->p,
-				  password->n, salt, sizeof(salt), HASH_BYTES, ret_hash,
-				  PASSWORD_HASH_MAX) == ARGON2_OK)
+	result = argon2id_hash_encoded(cost->passes, cost->memory_kib, cost->lanes, password->p, password->n, salt,
+				       sizeof(salt), HASH_BYTES, ret_hash, PASSWORD_HASH_MAX);
+	if (result == ARGON2_OK)
 		return OK;
 	ret_hash[0] = '\0';
-	return ERR_CRYPTO;
+	return argon2_error(result);
 }
 
 static enum err verify_argon2id(const struct secret *password, struct str hash,
@@ -94,7 +102,7 @@ static enum err verify_argon2id(const struct secret *password, struct str hash,
 	result = argon2id_verify(text, password->p, password->n);
 	if (result == ARGON2_OK)
 		return OK;
-	return result == ARGON2_VERIFY_MISMATCH ? ERR_BAD_LOGIN : ERR_CRYPTO;
+	return result == ARGON2_VERIFY_MISMATCH ? ERR_BAD_LOGIN : argon2_error(result);
 }
 
 /* What crypt_r works on, and the password as a C string: both are wiped. */
@@ -161,7 +169,7 @@ enum err password_verify_nothing(const struct secret *password, const struct pas
 	result = argon2id_hash_raw(cost->passes, cost->memory_kib, cost->lanes, password->p,
 				   password->n, salt, sizeof(salt), hash, sizeof(hash));
 	wipe(hash, sizeof(hash));
-	return result == ARGON2_OK ? ERR_BAD_LOGIN : ERR_CRYPTO;
+	return result == ARGON2_OK ? ERR_BAD_LOGIN : argon2_error(result);
 }
 
 bool password_needs_upgrade(struct str hash, const struct password_cost *cost)

@@ -28,16 +28,16 @@ struct password_cost {
 extern const struct password_cost PASSWORD_COST_DEFAULT;
 
 /* A PHC string ($argon2id$v=19$m=…,t=…,p=…$salt$hash), NUL terminated, with a random salt of 16
- * bytes. ERR_BAD_INPUT for a password longer than PASSWORD_BYTES_MAX, ERR_CRYPTO when the hashing
- * itself fails. */
+ * bytes. ERR_BAD_INPUT for a password longer than PASSWORD_BYTES_MAX, ERR_NO_MEMORY, ERR_CRYPTO when
+ * the hashing itself fails. */
 enum err password_hash(const struct secret *password, const struct password_cost *cost,
 		       char ret_hash[PASSWORD_HASH_MAX]) MUST_CHECK;
 
-/* OK: it matches. ERR_BAD_LOGIN: it doesn't. ERR_CRYPTO: nobody knows (a hash that can't be read,
- * memory). */
+/* OK: it matches. ERR_BAD_LOGIN: it doesn't. ERR_CRYPTO: nobody knows (a hash that can't be read);
+ * ERR_NO_MEMORY. */
 enum err password_verify(const struct secret *password, struct str hash) MUST_CHECK;
-/* For an account that doesn't exist: takes as long as a verification at that cost. ERR_BAD_LOGIN or
- * ERR_CRYPTO. */
+/* For an account that doesn't exist: takes as long as a verification at that cost. ERR_BAD_LOGIN,
+ * ERR_CRYPTO or ERR_NO_MEMORY. */
 enum err password_verify_nothing(const struct secret *password,
 				 const struct password_cost *cost) MUST_CHECK;
 

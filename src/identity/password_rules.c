@@ -11,7 +11,7 @@ static const struct str COMMON[] = {
 #undef COMMON_PASSWORD
 };
 
-enum { COMMON_LONGEST = 64 };
+enum { COMMON_LONGEST = 64, UNIT_LONGEST = 4 };
 
 static int compare(struct str a, struct str b)
 {
@@ -39,11 +39,22 @@ static bool listed(struct str lower)
 	return false;
 }
 
+/* "aaaaaaaa", "1212121212", "abcabcabc": a few bytes over and over are as soon guessed, however many they are. */
+static bool is_repetition(struct str password)
+{
+	for (size_t unit = 1; unit <= UNIT_LONGEST && unit * 2 <= password.n; unit++)
+		if (memcmp(password.p, password.p + unit, password.n - unit) == 0)
+			return true;
+	return false;
+}
+
 bool password_is_common(struct str password)
 {
 	char lower[COMMON_LONGEST];
 	bool found;
 
+	if (is_repetition(password))
+		return true;
 	if (password.n > sizeof(lower))
 		return false;
 	for (size_t i = 0; i < password.n; i++) {

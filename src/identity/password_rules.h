@@ -17,7 +17,7 @@
  */
 enum err password_check_new(struct ctx *cx, const char *field, struct str password,
 			    struct str email_key) MUST_CHECK;
-/* Whether it is in the list of common ones. */
+/* Whether it is in the list of common ones, or up to four bytes over and over. */
 bool password_is_common(struct str password);
 /* The hash to store, at the configured cost. Burns CPU: vault pool and latchctl only. */
 enum err password_make_hash(const struct config *config, struct str password,

@@ -1,7 +1,12 @@
 /* Password hashes: who gets in, who doesn't, and when nobody can say. */
 #include "crypt/password.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "crypt_support.h"
+#include "fcgi/sandbox.h"
 
 /* Cheap: these tests are about answers, not about cost. */
 static const struct password_cost CHEAP = { 256, 2, 1 };
@@ -181,6 +186,36 @@ static void cheaper_and_older_hashes_ask_for_an_upgrade(void **state)
 			cases[i].upgrade);
 }
 
+/* In a process of its own: what it may not have any more it never gets back. */
+static void without_memory(void)
+{
+	static const struct password_cost GIBIBYTE = { 1 << 20, 2, 1 };
+	const struct rlimit half = { 512 << 20, 512 << 20 };
+	struct secret password = secret_of("x");
+	char hash[PASSWORD_HASH_MAX];
+
+	if (setrlimit(RLIMIT_AS, &half) != 0)
+		_exit(1);
+	_exit(password_hash(&password, &GIBIBYTE, hash) == ERR_NO_MEMORY &&
+			      password_verify_nothing(&password, &GIBIBYTE) == ERR_NO_MEMORY
+		      ? 0
+		      : 2);
+}
+
+static void without_memory_nobody_is_told_that_something_is_broken(void **state)
+{
+	int status;
+
+	(void)state;
+	if (!SANDBOX_LIMITS_MEMORY)
+		skip();
+	pid_t pid = fork();
+	if (pid == 0)
+		without_memory();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +229,7 @@ int main(void)
 		cmocka_unit_test(a_password_of_a_megabyte_is_refused_before_it_is_hashed),
 		cmocka_unit_test(an_unknown_account_is_a_mismatch),
 		cmocka_unit_test(cheaper_and_older_hashes_ask_for_an_upgrade),
+		cmocka_unit_test(without_memory_nobody_is_told_that_something_is_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,22 @@ static void the_list_of_common_passwords_is_in_order_and_found_in_any_case(void 
 	assert_false(password_is_common(STR("")));
 }
 
+static void a_few_characters_over_and_over_are_common_however_many_they_are(void **state)
+{
+	static const char *const FEW[] = { "        ", "qqqqqqqqq", "1212121212", "abcabcabc", "Ab1!Ab1!Ab1!Ab1!", "abcdabcda",
+					   "\xf0\x9f\x98\x80\xf0\x9f\x98\x80" };
+	static const char *const OTHERS[] = { "abcdeabcde", "aaaaaaab", "1212121213", "q", "correct horse correct horse" };
+	char many[PASSWORD_BYTES_MAX];
+
+	(void)state;
+	memset(many, 'x', sizeof(many));
+	assert_true(password_is_common((struct str){ many, sizeof(many) }));
+	for (size_t i = 0; i < ARRAY_SIZE(FEW); i++)
+		assert_true(password_is_common(str_of(FEW[i])));
+	for (size_t i = 0; i < ARRAY_SIZE(OTHERS); i++)
+		assert_false(password_is_common(str_of(OTHERS[i])));
+}
+
 static void an_address_has_one_key_however_it_is_typed(void **state)
 {
 	struct arena *arena = arena_new(1 << 16);
@@ -201,6 +217,7 @@ int main(void)
 			remove_keys),
 		cmocka_unit_test(an_account_is_guessed_less_than_a_hundred_times_in_any_hour),
 		cmocka_unit_test(the_list_of_common_passwords_is_in_order_and_found_in_any_case),
+		cmocka_unit_test(a_few_characters_over_and_over_are_common_however_many_they_are),
 		cmocka_unit_test(an_address_has_one_key_however_it_is_typed),
 		cmocka_unit_test(scopes_read_as_they_were_written),
 		cmocka_unit_test(a_cookie_is_found_by_its_whole_name),

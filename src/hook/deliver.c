@@ -10,7 +10,9 @@
 #include "crypt/keyring.h"
 #include "hook/event.h"
 #include "hook/forward.h"
+#include "jobs/backoff.h"
 #include "net/http.h"
+#include "net/url.h"
 #include "store/sql_event.h"
 #include "store/sql_subscription.h"
 
@@ -18,7 +20,7 @@
 
 /* A body that isn't JSON becomes a JSON text, up to six times as long. */
 enum { MESSAGE_MAX = 26 << 20, ANSWER_MAX = 64 << 10, TIMEOUT_MS = 15000, BUSY_MS = 1000 };
-enum { SIGNATURE_MAX = 128, STATUS_GONE = 410 };
+enum { SIGNATURE_MAX = 128, RECEIVER_MAX = 512, STATUS_GONE = 410, WISH_MAX_S = 24 * 3600 };
 
 /* --- the secret -------------------------------------------------------------------- */
 
@@ -90,6 +92,27 @@ struct delivery {
 	char timestamp[STR_INT_MAX];
 };
 
+static char to_lower(char c) { return char_is_letter(c) ? (char)(c | 0x20) : c; }
+
+/*
+ * Whom a call keeps busy, written in one way: a host's port, whatever the path, so that one that hangs doesn't take the
+ * places of all others by having many addresses. What can't be read isn't called either.
+ */
+static struct str receiver_of(struct ctx *cx, struct str url)
+{
+	BUF_AUTO struct buf text = { 0 };
+	struct url_place place;
+	const char *why;
+
+	if (!url_read(url, &place, &why))
+		return url;
+	buf_init(&text, RECEIVER_MAX);
+	for (size_t i = 0; i < place.host.n; i++)
+		buf_add_char(&text, to_lower(place.host.p[i]));
+	buf_printf(&text, ":%u", place.port);
+	return buf_error(&text) == OK ? arena_copy(cx->arena, buf_str(&text)) : STR_NONE;
+}
+
 static enum err post(struct ctx *cx, const struct delivery *d, struct str timestamp, struct http_answer *ret_answer)
 {
 	const struct http_header headers[] = {
@@ -108,11 +131,14 @@ static enum err post(struct ctx *cx, const struct delivery *d, struct str timest
 		.timeout_ms = TIMEOUT_MS,
 	};
 	BUF_AUTO struct buf answer = { 0 };
+	struct str receiver = receiver_of(cx, d->url);
 	int place;
 	enum err e;
 
+	if (str_absent(receiver))
+		return ERR_NO_MEMORY;
 	buf_init(&answer, ANSWER_MAX);
-	TRY(calls_enter(cx->calls, &cx->who.tenant, d->url, cx->config->limits_calls_per_tenant,
+	TRY(calls_enter(cx->calls, &cx->who.tenant, receiver, cx->config->limits_calls_per_tenant,
 			cx->config->limits_calls_per_provider, cx->now_ms, cx->now_ms + 2 * TIMEOUT_MS, &place));
 	e = http_fetch(&request, cx->egress, &answer, ret_answer);
 	calls_leave(cx->calls, place);
@@ -151,6 +177,15 @@ static enum err wait_for_others(struct ctx *cx, struct run *run)
 	return OK;
 }
 
+/* It says how long it wants to be left alone (RFC 9110, section 10.2.3): the next try isn't before that. */
+static void heed_wish(struct run *run, const struct http_answer *answer)
+{
+	int64_t ms = 1000 * (answer->retry_after_s < WISH_MAX_S ? answer->retry_after_s : WISH_MAX_S);
+
+	if (ms > backoff_ms((unsigned)run->job->attempts, 0))
+		run->retry_at = clock_now_ms() + ms;
+}
+
 /* The other side's words are nobody's business here: they may hold anything. */
 static enum err judge(struct ctx *cx, struct run *run, struct delivery *d, const struct http_answer *answer, enum err e)
 {
@@ -167,6 +202,7 @@ static enum err judge(struct ctx *cx, struct run *run, struct delivery *d, const
 		TRY(note_bad(cx, &d->subscription, str_of(err_code(e))));
 		return e;
 	}
+	heed_wish(run, answer);
 	words = arena_printf(cx->arena, "The address answered with status %d.", answer->status);
 	TRY(note_bad(cx, &d->subscription, STR("BAD_STATUS")));
 	return ctx_fail(cx, ERR_UPSTREAM, str_absent(words) ? NULL : words.p);

@@ -144,3 +144,25 @@ enum err hook_sorted_form(const struct hook_delivery *delivery, struct str *ret_
 	*ret_text = arena_copy(delivery->arena, buf_str(&text));
 	return str_absent(*ret_text) ? ERR_NO_MEMORY : OK;
 }
+
+/* --- challenges ----------------------------------------------------------------------- */
+
+static bool is_of_challenge(char c)
+{
+	return char_is_letter(c) || char_is_digit(c) || (c != '\0' && strchr("+/=-_.~", c));
+}
+
+bool hook_could_be_challenge(const struct str *piece, size_t pieces)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pieces; i++) {
+		n += piece[i].n;
+		if (n > HOOK_CHALLENGE_MAX)
+			return false;
+		for (size_t at = 0; at < piece[i].n; at++)
+			if (!is_of_challenge(piece[i].p[at]))
+				return false;
+	}
+	return true;
+}

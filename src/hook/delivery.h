@@ -34,4 +34,12 @@ struct str hook_value(const struct hook_delivery *delivery, struct str source);
  */
 enum err hook_sorted_form(const struct hook_delivery *delivery, struct str *ret_text) MUST_CHECK;
 
+enum { HOOK_CHALLENGE_MAX = 256 };
+/*
+ * Whether a text, given in pieces, could be a challenge: so many letters, digits and signs of base64 at most, as no
+ * JSON object is. Some providers want the HMAC of a challenge under the key that signs their deliveries. Whoever knows
+ * the address gets one of such a text and of no other, so such a text never counts as signed.
+ */
+bool hook_could_be_challenge(const struct str *piece, size_t pieces);
+
 #endif

@@ -6,7 +6,7 @@
 #include "hook/visit.h"
 #include "store/sql_hook.h"
 
-enum { VALUE_MAX = 4096 };
+enum { VALUE_MAX = 1024 };
 
 static bool is_it(const struct hook_handshake *handshake, const struct hook_delivery *delivery)
 {
@@ -38,14 +38,15 @@ static bool starts_with(struct str *name, struct str prefix)
 	return true;
 }
 
-/* The HMAC of a value under the type's first key. */
-static bool add_hmac(const struct hook_scheme *scheme, const struct hook_keys *keys, struct str value, bool hex,
-		     struct buf *out)
+/* The HMAC of a value under the type's first key. A stranger gets none that would pass for a delivery's signature. */
+static bool add_hmac(const struct hook_scheme *scheme, const struct hook_handshake *handshake,
+		     const struct hook_keys *keys, struct str value, bool hex, struct buf *out)
 {
 	BUF_AUTO struct buf mac = { 0 };
 
 	buf_init(&mac, SHA256_BYTES);
-	if (str_absent(value) || !hook_key_hmac(keys, &scheme->proof[0], value, &mac))
+	if (str_absent(value) || (!handshake->is_signed && !hook_could_be_challenge(&value, 1)) ||
+	    !hook_key_hmac(keys, &scheme->proof[0], value, &mac))
 		return false;
 	hex ? hex_encode(out, buf_str(&mac)) : base64_encode(out, buf_str(&mac));
 	return true;
@@ -71,9 +72,9 @@ static bool add_value(const struct hook_scheme *scheme, const struct hook_handsh
 	struct str value;
 
 	if (starts_with(&name, STR("hmac_hex:")))
-		return add_hmac(scheme, keys, hook_value(delivery, name), true, out);
+		return add_hmac(scheme, handshake, keys, hook_value(delivery, name), true, out);
 	if (starts_with(&name, STR("hmac_base64:")))
-		return add_hmac(scheme, keys, hook_value(delivery, name), false, out);
+		return add_hmac(scheme, handshake, keys, hook_value(delivery, name), false, out);
 	value = hook_value(delivery, name);
 	if (str_absent(value) || value.n > VALUE_MAX)
 		return false;

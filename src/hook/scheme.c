@@ -1,5 +1,7 @@
 #include "hook/scheme.h"
 
+#include <string.h>
+
 #include "base/json_read.h"
 #include "connect/pattern.h"
 #include "hook/reading.h"
@@ -270,6 +272,19 @@ static void read_handshakes(struct reading *r, const json_t *list, struct hook_s
 		read_handshake(r, json_item(list, i), &scheme->handshake[scheme->handshakes++]);
 }
 
+static bool answers_challenges(const struct hook_scheme *scheme)
+{
+	static const char HMAC[] = "{hmac_";
+
+	for (size_t i = 0; i < scheme->handshakes; i++) {
+		const struct hook_handshake *handshake = &scheme->handshake[i];
+
+		if (!handshake->is_signed && memmem(handshake->text.p, handshake->text.n, HMAC, sizeof(HMAC) - 1))
+			return true;
+	}
+	return false;
+}
+
 enum err hook_scheme_read(const json_t *webhook, struct hook_scheme *ret_scheme, const char **ret_why)
 {
 	struct reading r = { 0 };
@@ -293,6 +308,8 @@ enum err hook_scheme_read(const json_t *webhook, struct hook_scheme *ret_scheme,
 	};
 	read_proofs(&r, webhook, ret_scheme);
 	read_handshakes(&r, json_member(webhook, "handshakes"), ret_scheme);
+	for (size_t i = 0; i < ret_scheme->proofs; i++)
+		ret_scheme->proof[i].challenged = answers_challenges(ret_scheme);
 	*ret_why = r.why ? r.why : "";
 	return r.why ? ERR_CONFIG : OK;
 }

@@ -69,6 +69,7 @@ struct hook_proof {
 	const json_t *signed_keys; /* instead of `signed_text`: members of the body, "name\nvalue\n" for each */
 	struct str issuer;
 	struct str pin, pin_field; /* a source, or a claim, that must equal the field if that has a value */
+	bool challenged; /* strangers get HMACs of challenges: what could be one isn't signed (delivery.h) */
 };
 
 enum { HOOK_PROOFS_MAX = 4, HOOK_HANDSHAKES_MAX = 4 };

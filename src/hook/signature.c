@@ -371,7 +371,8 @@ static bool is_signed(const struct hook_proof *proof, struct hook_delivery *deli
 	if (!hook_is_timely(proof, delivery, ret_why))
 		return false;
 	*ret_why = "what is signed isn't all there";
-	if (!body_hash_fits(proof, delivery) || !signed_pieces(proof, delivery, &pieces))
+	if (!body_hash_fits(proof, delivery) || !signed_pieces(proof, delivery, &pieces) ||
+	    (proof->challenged && hook_could_be_challenge(pieces.v, pieces.n)))
 		return false;
 	*ret_why = "the signature is of another key or another body";
 	return any_key_fits(proof, delivery, keys, &pieces, &signatures);

@@ -114,6 +114,22 @@ test("a receiver that fails gets it again, the same id and body, until it takes 
   assert.equal((await subscription(id)).last_error, null);
 });
 
+test("a receiver that asks for patience isn't called before that; one that asks for less waits as all do", async () => {
+  const waits = [[429, "900", 900], [503, new Date(Date.now() + 7200_000).toUTCString(), 7200], [429, "99999999", 86400], [503, "1", 5], [500, "soon", 5]];
+  for (const [status, wish, seconds] of waits) {
+    await subscribe();
+    receiver.answer = () => ({ status, headers: { "retry-after": wish } });
+    const began = Date.now();
+    await happen();
+    const at = await eventually("it waits", () => lw.sql("SELECT run_at FROM job WHERE queue = 'delivery' AND worker IS NULL AND attempts = 1")[0]?.[0], 60);
+    const least = wish.endsWith("GMT") ? Date.parse(wish) - 1000 : began + seconds * 1000;
+    assert.ok(Number(at) >= least && Number(at) <= Date.now() + seconds * 1200, `${status} ${wish}: the next try comes after ${Number(at) - began} ms`);
+    for (const { id } of (await does("GET", "/api/v1/subscriptions")).json)
+      await does("DELETE", `/api/v1/subscriptions/${id}`, undefined, 204);
+    lw.sql("DELETE FROM job WHERE queue = 'delivery'");
+  }
+});
+
 test("410 ends a subscription; a failure that was under way doesn't begin it again", async () => {
   const { id } = await subscribe();
   receiver.answer = () => 410;

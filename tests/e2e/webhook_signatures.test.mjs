@@ -75,6 +75,28 @@ for (const [name, provider] of Object.entries(PROVIDERS))
     assert.equal(events[0].provider, provider.type);
   });
 
+test("what is signed are the bytes that came, whatever they mean", async () => {
+  const hook = await connectHook(lw, token, PROVIDERS.github);
+  const bodies = ['{"n":1e5,"t":"\\u00e9"}', '{"n":100000,"t":"é"}', '{"t":"é","n":100000}', '{"n":1e5,"t":"\\u00e9"}\r\n', ' {"n":1e5,"t":"\\u00e9"}',
+    '\ufeff{"n":1e5,"t":"\\u00e9"}', '{"n":1,"n":1e5,"t":"\\u00e9"}', '{"n": 1e5, "t": "\\u00e9"}'];
+  for (const body of bodies) {
+    const good = await deliveryOf(hook, { body });
+    for (const other of bodies.filter((text) => text !== body))
+      await refused(hook, `${body} for ${other}`, { ...good, body: other });
+    assert.equal((await send(lw, good)).status, 200, body);
+  }
+  assert.equal((await eventsOf(hook)).length, bodies.length);
+});
+
+test("a right MAC in another form than the type's proves nothing", async () => {
+  const hook = await connectHook(lw, token, PROVIDERS.github), good = await deliveryOf(hook);
+  const mac = good.headers["x-hub-signature-256"].replace("sha256=", ""), sha1 = hmac(hook.key, good.body, "hex", "sha1");
+  for (const signature of [`sha1=${sha1}`, sha1, mac, `SHA256=${mac}`, `sha256=${mac}00`, `sha256=${mac.slice(0, -2)}`, `sha256=${mac},sha256=${mac}`, `sha256= ${mac}`,
+    `sha256=${Buffer.from(mac, "hex").toString("base64")}`])
+    await refused(hook, signature, { ...good, headers: { ...good.headers, "x-hub-signature-256": signature } });
+  await refused(hook, "in the older header", { ...good, headers: { "content-type": "application/json", "x-hub-signature": `sha1=${sha1}` } });
+});
+
 test("Stripe's header with two signatures, as while a key is rolled, needs one of ours; v0 counts nothing", async () => {
   const hook = await connectHook(lw, token, PROVIDERS.stripe), good = await deliveryOf(hook);
   const ours = good.headers["stripe-signature"], other = hmac("whsec_other", "x");
@@ -273,6 +295,22 @@ test("X's and LinkedIn's challenges are answered with an HMAC", async () => {
   assert.deepEqual((await asks(x, { method: "GET", query: "?crc_token=abc" })).json, { response_token: `sha256=${hmac(x.key, "abc", "base64")}` });
   assert.deepEqual((await asks(linkedin, { method: "GET", query: "?challengeCode=890e4665" })).json,
     { challengeCode: "890e4665", challengeResponse: hmac(linkedin.key, "890e4665") });
+});
+
+test("an answer to a challenge is never the signature of a delivery", async () => {
+  const x = await connectHook(lw, token, PROVIDERS.x), linkedin = await connectHook(lw, token, PROVIDERS.linkedin);
+  const event = json({ for_user_id: "1", tweet_create_events: [] });
+  const ways = [[x, "crc_token", "", (mac) => ({ "x-twitter-webhooks-signature": mac.response_token })],
+    [linkedin, "challengeCode", "hmacsha256=", (mac) => ({ "x-li-signature": mac.challengeResponse })]];
+  for (const [hook, name, before, signed] of ways) {
+    const challenge = (body) => asks(hook, { method: "GET", query: `?${new URLSearchParams({ [name]: before + body })}` });
+    for (const body of [event, "[]", '""', " ", "a".repeat(300)])
+      assert.equal((await challenge(body)).status, 400, body);
+    const answer = await challenge("abc");
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal((await asks(hook, { body: "abc", headers: signed(answer.json) })).status, 401);
+    await nothingStored(hook);
+  }
 });
 
 test("Discord's pings are answered when they are signed", async () => {

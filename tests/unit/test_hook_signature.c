@@ -277,6 +277,42 @@ static void an_ed25519_signature_is_checked_on_the_bytes(void **state)
 	assert_int_equal(check(), ERR_BAD_SIGNATURE);
 }
 
+#define HMAC_OF "\"scheme\":\"hmac\",\"key_field\":\"k\",\"source\":\"header:s\",\"encoding\":\"hex\",\"signed\":\"p={body}\""
+#define CHALLENGE "\"handshakes\":[{\"method\":\"GET\",\"when\":\"query:c\",\"text\":\"{hmac_hex:query:c}\"}]"
+
+static void what_a_stranger_can_have_signed_as_a_challenge_is_not_a_delivery(void **state)
+{
+	(void)state;
+	scheme("{" HMAC_OF "}");
+	key("k", "key");
+	header("s", "4898ddae78f3f4806245d6f0c9add5c9495d9c84a2f85a5a027da1a96c92b49b");
+	body("abc", 0);
+	assert_ok(check());
+	scheme("{" HMAC_OF "," CHALLENGE "}");
+	assert_int_equal(check(), ERR_BAD_SIGNATURE);
+	w.headers = 0;
+	header("s", "431672c489c7e31603c2f2c7661127af02d9d16194209f6339904b0ee5a107ff");
+	body("{\"a\":1}", 0);
+	assert_ok(check());
+}
+
+static void a_challenge_is_short_and_plain(void **state)
+{
+	static const char *const NONE[] = { "{}", "a b", "\"a\"", "a\nb", "[1]", "a:b", "\xc3\xa9", "%7b" };
+	char longest[HOOK_CHALLENGE_MAX + 1];
+	struct str pieces[] = { STR("ab"), { longest, HOOK_CHALLENGE_MAX - 2 } };
+
+	(void)state;
+	memset(longest, 'a', sizeof(longest));
+	assert_true(hook_could_be_challenge(&STR("890e4665-4dfe_ab1~b6.9+/=Z"), 1));
+	assert_true(hook_could_be_challenge(pieces, 2));
+	pieces[1].n++;
+	assert_false(hook_could_be_challenge(pieces, 2));
+	assert_false(hook_could_be_challenge(&(struct str){ "a\0b", 3 }, 1));
+	for (size_t i = 0; i < ARRAY_SIZE(NONE); i++)
+		assert_false(hook_could_be_challenge(&(struct str){ NONE[i], strlen(NONE[i]) }, 1));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -292,6 +328,8 @@ int main(void)
 		TEST(what_the_front_gets_of_a_key_is_not_the_key),
 		TEST(a_key_that_is_none_is_told),
 		TEST(an_ed25519_signature_is_checked_on_the_bytes),
+		TEST(what_a_stranger_can_have_signed_as_a_challenge_is_not_a_delivery),
+		TEST(a_challenge_is_short_and_plain),
 	};
 
 	if (json_setup() != OK)

@@ -12,6 +12,10 @@ CREATE OR REPLACE VIEW v_tenant AS
 SELECT tenant_id, name, key_generation, members_version, created_at, deleted_at
 FROM tenant WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
+CREATE OR REPLACE VIEW v_tenant_retention AS
+SELECT tenant_id, event_days, execution_days, ai_days, due_at, sweep_from, sweep_to, updated_at
+FROM tenant_retention WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
+
 CREATE OR REPLACE VIEW v_tenant_key AS
 SELECT tenant_id, generation, root_key_id, wrapped, created_at
 FROM tenant_key WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
@@ -141,11 +145,12 @@ SELECT tenant_id, connector_id, collection, external_id, record_id, body, body_h
 FROM record WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_workflow AS
-SELECT tenant_id, workflow_id, name, description, active, version, created_by, created_at, updated_at, deleted_at
+SELECT tenant_id, workflow_id, name, description, active, version, created_by, created_at, updated_at, deleted_at,
+	versions_due_at
 FROM workflow WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_workflow_version AS
-SELECT tenant_id, workflow_id, version, definition, created_by, created_at
+SELECT tenant_id, workflow_id, version, definition, created_by, created_at, used_at
 FROM workflow_version WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_workflow_listener AS
@@ -159,7 +164,7 @@ FROM workflow_trigger WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_workflow_schedule AS
 SELECT tenant_id, schedule_id, workflow_id, cron, time_zone, missed, input_data, active, next_at, last_at,
-	created_by, created_at, updated_at
+	created_by, created_at, updated_at, held_at
 FROM workflow_schedule WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_execution AS
@@ -167,6 +172,10 @@ SELECT tenant_id, execution_id, workflow_id, version, status, turn, events, sour
 	parent_step, depth, root_id, family, only_step, run_id, awaited, input_data, request, output_data, output_step,
 	error_code, error_message, error_step, started_by, started_at, completed_at
 FROM execution WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
+
+CREATE OR REPLACE VIEW v_execution_live AS
+SELECT tenant_id, place, live
+FROM execution_live WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_execution_step AS
 SELECT tenant_id, execution_id, step_id, status, attempt, job_id, wake_at, state, output_data, error_code,
@@ -182,7 +191,7 @@ SELECT tenant_id, execution_id, signal_id, kind, step_id, payload, created_at, t
 FROM execution_signal WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_live_run AS
-SELECT tenant_id, run_id, workflow_id, execution_id, status, created_by, created_at, ended_at
+SELECT tenant_id, run_id, workflow_id, execution_id, status, created_by, created_at, ended_at, used_at
 FROM live_run WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_agent AS
@@ -298,19 +307,35 @@ CREATE OR REPLACE FUNCTION lw_start(
 	in_tenant BINARY(16), in_workflow BINARY(16), in_version INT UNSIGNED, in_by_hand TINYINT, in_execution BINARY(16),
 	in_source VARCHAR(12), in_source_id BINARY(16), in_parent BINARY(16), in_parent_step VARCHAR(128) CHARACTER SET ascii, in_depth TINYINT,
 	in_only_step VARCHAR(128) CHARACTER SET ascii, in_run BINARY(16), in_awaited TINYINT, in_input MEDIUMTEXT, in_request MEDIUMTEXT,
-	in_user BINARY(16), in_now BIGINT)
+	in_user BINARY(16), in_most INT, in_now BIGINT)
 RETURNS TINYINT MODIFIES SQL DATA SQL SECURITY DEFINER
 BEGIN
-	DECLARE newest INT UNSIGNED;
+	DECLARE wanted INT UNSIGNED;
 	DECLARE is_active TINYINT;
+	DECLARE used BIGINT;
 	DECLARE root BINARY(16);
-	SELECT version, active INTO newest, is_active FROM workflow
-	WHERE tenant_id = in_tenant AND workflow_id = in_workflow AND deleted_at IS NULL;
-	IF newest IS NULL THEN
+	SELECT v.version, w.active, v.used_at INTO wanted, is_active, used FROM workflow w
+	JOIN workflow_version v ON v.tenant_id = w.tenant_id AND v.workflow_id = w.workflow_id
+		AND v.version = COALESCE(in_version, w.version)
+	WHERE w.tenant_id = in_tenant AND w.workflow_id = in_workflow AND w.deleted_at IS NULL;
+	IF wanted IS NULL THEN
 		RETURN NULL;
 	END IF;
 	IF is_active = 0 AND in_by_hand = 0 THEN
 		RETURN 0;
+	END IF;
+	IF in_parent IS NULL AND in_tenant = lw_tenant()
+		AND (SELECT SUM(live) FROM execution_live WHERE tenant_id = in_tenant) >= in_most THEN
+		RETURN 3;
+	END IF;
+	-- Once a day for each version. One that may be removed hasn't been used for longer: who removes it, and who begins with
+	-- it, meet here.
+	IF used IS NULL OR used < in_now - 86400000 THEN
+		UPDATE workflow_version SET used_at = GREATEST(in_now, COALESCE(used_at, 0) + 1)
+		WHERE tenant_id = in_tenant AND workflow_id = in_workflow AND version = wanted;
+		IF ROW_COUNT() = 0 THEN
+			RETURN NULL;
+		END IF;
 	END IF;
 	IF in_parent IS NOT NULL THEN
 		SELECT COALESCE(root_id, execution_id) INTO root FROM execution
@@ -322,7 +347,7 @@ BEGIN
 	END IF;
 	INSERT INTO execution (tenant_id, execution_id, workflow_id, version, status, source, source_id, parent_id, parent_step,
 		depth, root_id, only_step, run_id, awaited, input_data, request, started_by, started_at)
-	VALUES (in_tenant, in_execution, in_workflow, COALESCE(in_version, newest), 'queued', in_source, in_source_id,
+	VALUES (in_tenant, in_execution, in_workflow, wanted, 'queued', in_source, in_source_id,
 		in_parent, in_parent_step, in_depth, root, in_only_step, in_run, in_awaited, in_input, in_request, in_user, in_now);
 	INSERT INTO job (tenant_id, job_id, queue, kind, state, run_at, subject_id, payload, created_at)
 	VALUES (in_tenant, in_execution, 'automation', 'execution_run', 'live', in_now, in_execution, '{}', in_now);
@@ -332,14 +357,16 @@ END
 
 -- One turn of an execution: what has changed of its steps, what happened, what becomes of it, of the job in hand and of
 -- its parent, all at once. The answer: 1; 0 when it isn't any more as the caller saw it, and then nothing has changed.
--- It fails when the caller's lease is over.
+-- It fails when the caller's lease is over. Of an execution that somebody watches each job says from which event on its holder
+-- may have died before it told what was committed: in_tell_from of the one in hand, behind this turn of those that are new.
 -- :begin
 CREATE OR REPLACE FUNCTION lw_turn(
 	in_tenant BINARY(16), in_execution BINARY(16), in_turn INT UNSIGNED, in_events INT UNSIGNED, in_status VARCHAR(12),
 	in_steps MEDIUMTEXT, in_happened INT UNSIGNED, in_happening MEDIUMTEXT, in_output MEDIUMTEXT,
 	in_output_step VARCHAR(128) CHARACTER SET ascii, in_error_code VARCHAR(64), in_error_message VARCHAR(500), in_error_step VARCHAR(128) CHARACTER SET ascii,
 	in_completed BIGINT, in_parent BINARY(16), in_parent_step VARCHAR(128) CHARACTER SET ascii, in_job BINARY(16), in_lease BIGINT UNSIGNED,
-	in_fate VARCHAR(8), in_queue VARCHAR(16), in_kind VARCHAR(32), in_run_at BIGINT, in_jobs MEDIUMTEXT, in_now BIGINT)
+	in_fate VARCHAR(8), in_queue VARCHAR(16), in_kind VARCHAR(32), in_run_at BIGINT, in_jobs MEDIUMTEXT,
+	in_tell_from INT UNSIGNED, in_now BIGINT)
 RETURNS TINYINT MODIFIES SQL DATA SQL SECURITY DEFINER
 BEGIN
 	DECLARE job_rows INT DEFAULT 1;
@@ -369,7 +396,8 @@ BEGIN
 	END IF;
 	IF in_jobs <> '' THEN
 		INSERT INTO job (tenant_id, job_id, queue, kind, state, run_at, subject_id, payload, created_at)
-		SELECT in_tenant, UNHEX(id), queue, kind, 'live', run_at, in_execution, '{}', in_now
+		SELECT in_tenant, UNHEX(id), queue, kind, 'live', run_at, in_execution,
+			IF(in_tell_from IS NULL, '{}', CONCAT('{"tell_from":', in_events + in_happened + 1, '}')), in_now
 		FROM JSON_TABLE(in_jobs, '$[*]' COLUMNS (
 			id CHAR(32) PATH '$.j', queue VARCHAR(16) PATH '$.q', kind VARCHAR(32) PATH '$.k', run_at BIGINT PATH '$.r')) AS new_job;
 	END IF;
@@ -388,11 +416,13 @@ BEGIN
 		DELETE FROM job WHERE tenant_id = in_tenant AND job_id = in_job AND lease = in_lease AND state = 'live';
 		SET job_rows = ROW_COUNT();
 	ELSEIF in_fate = 'hold' THEN
-		UPDATE job SET attempts = 1, run_at = in_run_at
+		UPDATE job SET attempts = 1, run_at = in_run_at,
+			payload = IF(in_tell_from IS NULL, payload, CONCAT('{"tell_from":', in_tell_from, '}'))
 		WHERE tenant_id = in_tenant AND job_id = in_job AND lease = in_lease AND state = 'live';
 		SET job_rows = EXISTS (SELECT 1 FROM job WHERE tenant_id = in_tenant AND job_id = in_job AND lease = in_lease);
 	ELSEIF in_fate = 'pause' THEN
-		UPDATE job SET attempts = 0, worker = NULL, queue = in_queue, kind = in_kind, run_at = in_run_at
+		UPDATE job SET attempts = 0, worker = NULL, queue = in_queue, kind = in_kind, run_at = in_run_at,
+			payload = IF(in_tell_from IS NULL, payload, CONCAT('{"tell_from":', in_tell_from, '}'))
 		WHERE tenant_id = in_tenant AND job_id = in_job AND lease = in_lease AND state = 'live';
 		SET job_rows = ROW_COUNT();
 	END IF;

@@ -170,3 +170,18 @@ DELETE FROM v_service_setting WHERE tenant_id = :tenant;
 -- :exec
 -- :pools ctl
 DELETE FROM v_sheet_mapping WHERE tenant_id = :tenant;
+
+-- Of a type, in every tenant or in one.
+-- :name connector_of_type
+-- :many
+-- :pools ctl
+-- :global the operator cuts a provider off, in every tenant
+-- :scan all connectors, for an operator in an emergency
+-- :in connector_type:text(64) only_tenant:id? behind:id limit:int
+-- :out tenant_id:id connector_id:id
+SELECT tenant_id, connector_id
+FROM connector
+WHERE connector_type = :connector_type AND credential_id IS NOT NULL AND connector_id > :behind
+	AND (:only_tenant IS NULL OR tenant_id = :only_tenant)
+ORDER BY connector_id
+LIMIT :limit;

@@ -1,8 +1,8 @@
--- How the server is set up, for latchctl doctor.
+-- How the server is set up, for latchctl doctor and for each program that promises to keep what it acknowledges.
 
 -- :name doctor_settings
 -- :one
--- :pools ctl
+-- :pools front vault worker ctl
 -- :global it asks about the server, not about a tenant
 -- :out flush:int binlog:bool sync_binlog:int doublewrite:bool now_ms:int version:text(200)
 SELECT @@GLOBAL.innodb_flush_log_at_trx_commit AS flush, @@GLOBAL.log_bin AS binlog, @@GLOBAL.sync_binlog AS sync_binlog,

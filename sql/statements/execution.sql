@@ -5,19 +5,19 @@
 -- :name execution_begin
 -- :many
 -- :pools front worker
--- :in workflow_id:id version:int? by_hand:bool execution_id:id source:text(12) source_id:id? parent_id:id? parent_step:text(128)? depth:int only_step:text(128)? run_id:id? awaited:bool input_data:json request:json? started_by:id?
+-- :in workflow_id:id version:int? by_hand:bool execution_id:id source:text(12) source_id:id? parent_id:id? parent_step:text(128)? depth:int only_step:text(128)? run_id:id? awaited:bool input_data:json request:json? started_by:id? most:int
 -- :out started:int?
 SELECT lw_start(:tenant, :workflow_id, :version, :by_hand, :execution_id, :source, :source_id, :parent_id, :parent_step,
-	:depth, :only_step, :run_id, :awaited, :input_data, :request, :started_by, :now) AS started;
+	:depth, :only_step, :run_id, :awaited, :input_data, :request, :started_by, :most, :now) AS started;
 
 -- :name execution_turn
 -- :many
 -- :pools worker
--- :in execution_id:id turn:int events:int status:text(12) steps:bytes(4194304) happened:int happening:json output_data:json? output_step:text(128)? error_code:text(64)? error_message:text(500)? error_step:text(128)? completed_at:time? parent_id:id? parent_step:text(128)? job_id:id lease:int fate:text(8) queue:text(16) kind:text(32) run_at:time jobs:json
+-- :in execution_id:id turn:int events:int status:text(12) steps:bytes(4194304) happened:int happening:json output_data:json? output_step:text(128)? error_code:text(64)? error_message:text(500)? error_step:text(128)? completed_at:time? parent_id:id? parent_step:text(128)? job_id:id lease:int fate:text(8) queue:text(16) kind:text(32) run_at:time jobs:json tell_from:int?
 -- :out written:int
 SELECT lw_turn(:tenant, :execution_id, :turn, :events, :status, :steps, :happened, :happening, :output_data, :output_step,
 	:error_code, :error_message, :error_step, :completed_at, :parent_id, :parent_step, :job_id, :lease, :fate, :queue,
-	:kind, :run_at, :jobs, :now) AS written;
+	:kind, :run_at, :jobs, :tell_from, :now) AS written;
 
 -- What the worker has to know of an execution beside its steps.
 -- :name execution_load
@@ -178,16 +178,6 @@ WHERE tenant_id = :tenant AND execution_id = :execution_id AND status = 'waiting
 UPDATE v_execution_step SET status = 'cancelled', completed_at = :now
 WHERE tenant_id = :tenant AND execution_id = :execution_id AND job_id = :job_id AND status IN ('running', 'waiting');
 
--- :name execution_last_events
--- :one
--- :pools worker
--- :in execution_id:id
--- :out events:json
-SELECT events FROM v_execution_event
-WHERE tenant_id = :tenant AND execution_id = :execution_id
-ORDER BY first DESC
-LIMIT 1;
-
 -- :name execution_event_insert
 -- :exec
 -- :pools front worker
@@ -233,6 +223,13 @@ WHERE tenant_id = :tenant AND execution_id = :execution_id AND signal_id = :sign
 -- :out version:int
 SELECT version FROM v_workflow WHERE tenant_id = :tenant AND workflow_id = :workflow_id AND deleted_at IS NULL;
 
+-- How many of the tenant's are under way.
+-- :name execution_count
+-- :one
+-- :pools worker
+-- :out live:int
+SELECT COALESCE(SUM(live), 0) AS live FROM v_execution_live WHERE tenant_id = :tenant;
+
 -- How many executions the outermost one around this has led to, itself aside.
 -- :name execution_family
 -- :one
@@ -258,13 +255,14 @@ WHERE v_job.tenant_id = :tenant AND v_job.state = 'live' AND v_job.queue IN ('au
 
 -- --- run again ---------------------------------------------------------------------------
 
+-- Locked: it isn't removed while its steps are copied.
 -- :name execution_repeat
 -- :one
 -- :pools front
 -- :in execution_id:id
 -- :out workflow_id:id version:int only_step:text(128)? input_data:json request:json? completed_at:time?
 SELECT workflow_id, version, only_step, input_data, request, completed_at
-FROM v_execution WHERE tenant_id = :tenant AND execution_id = :execution_id;
+FROM v_execution WHERE tenant_id = :tenant AND execution_id = :execution_id LOCK IN SHARE MODE;
 
 -- The steps named, a JSON list of ids, as they were.
 -- :name execution_copy_steps
@@ -321,3 +319,8 @@ DELETE FROM v_execution_event WHERE tenant_id = :tenant;
 -- :exec
 -- :pools ctl
 DELETE FROM v_execution_signal WHERE tenant_id = :tenant;
+
+-- :name execution_forget_live
+-- :exec
+-- :pools ctl
+DELETE FROM v_execution_live WHERE tenant_id = :tenant;

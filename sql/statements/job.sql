@@ -2,7 +2,7 @@
 
 -- :name job_insert
 -- :exec
--- :pools front vault worker
+-- :pools front vault worker ctl
 -- :in job_id:id queue:text(16) kind:text(32) run_at:time subject_id:id? once_key:bytes(32)? payload:text(4096)
 INSERT INTO v_job (tenant_id, job_id, queue, kind, state, run_at, subject_id, once_key, payload, created_at)
 VALUES (:tenant, :job_id, :queue, :kind, 'live', :run_at, :subject_id, :once_key, :payload, :now);

@@ -4,8 +4,8 @@
 -- :exec
 -- :pools front
 -- :in run_id:id workflow_id:id
-INSERT INTO v_live_run (tenant_id, run_id, workflow_id, status, created_by, created_at)
-VALUES (:tenant, :run_id, :workflow_id, 'open', :user, :now);
+INSERT INTO v_live_run (tenant_id, run_id, workflow_id, status, created_by, created_at, used_at)
+VALUES (:tenant, :run_id, :workflow_id, 'open', :user, :now, :now);
 
 -- Of a workflow that is there.
 -- :name live_run_workflow
@@ -36,7 +36,14 @@ FROM v_live_run WHERE tenant_id = :tenant AND run_id = :run_id FOR UPDATE;
 -- :exec
 -- :pools front
 -- :in run_id:id execution_id:id
-UPDATE v_live_run SET execution_id = :execution_id WHERE tenant_id = :tenant AND run_id = :run_id;
+UPDATE v_live_run SET execution_id = :execution_id, used_at = :now WHERE tenant_id = :tenant AND run_id = :run_id;
+
+-- An execution beside its own has begun.
+-- :name live_run_use
+-- :exec
+-- :pools front
+-- :in run_id:id
+UPDATE v_live_run SET used_at = :now WHERE tenant_id = :tenant AND run_id = :run_id;
 
 -- :name live_run_end
 -- :exec

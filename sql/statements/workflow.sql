@@ -73,8 +73,8 @@ FROM v_workflow WHERE tenant_id = :tenant AND workflow_id = :workflow_id AND del
 -- :exec
 -- :pools front
 -- :in workflow_id:id name:text(200) description:text(2000) active:bool version:int updated_at:time
-UPDATE v_workflow SET name = :name, description = :description, active = :active, version = :version,
-	updated_at = :updated_at
+UPDATE v_workflow SET name = :name, description = :description, active = :active,
+	versions_due_at = IF(version = :version, versions_due_at, :updated_at), version = :version, updated_at = :updated_at
 WHERE tenant_id = :tenant AND workflow_id = :workflow_id;
 
 -- :name workflow_hide
@@ -173,7 +173,7 @@ WHERE tenant_id = :tenant AND workflow_id = :workflow_id AND schedule_id = :sche
 -- :pools front
 -- :in schedule_id:id cron:text(200) time_zone:text(64) missed:text(8) input_data:json active:bool next_at:time? updated_at:time
 UPDATE v_workflow_schedule SET cron = :cron, time_zone = :time_zone, missed = :missed, input_data = :input_data,
-	active = :active, next_at = :next_at, updated_at = :updated_at
+	active = :active, next_at = :next_at, held_at = NULL, updated_at = :updated_at
 WHERE tenant_id = :tenant AND schedule_id = :schedule_id;
 
 -- :name schedule_delete
@@ -208,8 +208,8 @@ SELECT tenant_id, schedule_id FROM workflow_schedule WHERE next_at <= :before OR
 -- :one
 -- :pools worker
 -- :in schedule_id:id
--- :out workflow_id:id cron:text(200) time_zone:text(64) missed:text(8) input_data:json next_at:time? active:bool workflow_active:bool deleted_at:time?
-SELECT s.workflow_id, s.cron, s.time_zone, s.missed, s.input_data, s.next_at, s.active, w.active AS workflow_active,
+-- :out workflow_id:id cron:text(200) time_zone:text(64) missed:text(8) input_data:json next_at:time? held_at:time? active:bool workflow_active:bool deleted_at:time?
+SELECT s.workflow_id, s.cron, s.time_zone, s.missed, s.input_data, s.next_at, s.held_at, s.active, w.active AS workflow_active,
 	w.deleted_at
 FROM v_workflow_schedule s
 JOIN v_workflow w ON w.tenant_id = s.tenant_id AND w.workflow_id = s.workflow_id
@@ -220,7 +220,15 @@ WHERE s.tenant_id = :tenant AND s.schedule_id = :schedule_id;
 -- :exec
 -- :pools worker
 -- :in schedule_id:id seen_at:time next_at:time? last_at:time?
-UPDATE v_workflow_schedule SET next_at = :next_at, last_at = COALESCE(:last_at, last_at)
+UPDATE v_workflow_schedule SET next_at = :next_at, last_at = COALESCE(:last_at, last_at), held_at = NULL
+WHERE tenant_id = :tenant AND schedule_id = :schedule_id AND next_at = :seen_at;
+
+-- It can't start anything now: the same time comes again.
+-- :name schedule_hold
+-- :exec
+-- :pools worker
+-- :in schedule_id:id seen_at:time again_at:time
+UPDATE v_workflow_schedule SET held_at = COALESCE(held_at, next_at), next_at = :again_at
 WHERE tenant_id = :tenant AND schedule_id = :schedule_id AND next_at = :seen_at;
 
 -- --- a tenant as a whole --------------------------------------------------------------------

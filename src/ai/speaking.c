@@ -37,7 +37,8 @@ static enum err tell_unnumbered(struct speaking *s, const char *type, struct str
 	jw_start(&w, &text);
 	jw_array(&w);
 	jw_object(&w);
-	jw_put_int(&w, "id", 0);
+	jw_put_null(&w, "id");
+	jw_put_null(&w, "number");
 	jw_put_text(&w, "type", str_of(type));
 	jw_put_null(&w, "execution_id");
 	answer_time(&w, "at", clock_now_ms());

@@ -5,6 +5,7 @@
 #include "connect/catalog.h"
 #include "connect/connector.h"
 #include "connect/refresh.h"
+#include "connect/revoke.h"
 #include "connect/token.h"
 #include "core/operations.h"
 #include "fcgi/reply.h"
@@ -171,4 +172,17 @@ enum err connector_revoke(struct ctx *cx, const struct connector_revoke_in *in, 
 	jw_put_text(&w, "message", v.message ? str_of(v.message) : STR_NONE);
 	jw_object_end(&w);
 	return buf_error(&reply->body);
+}
+
+/* --- for the operator --------------------------------------------------------------- */
+
+enum err job_connector_revoke(struct ctx *cx, struct run *run)
+{
+	struct revocation v;
+	enum err e = find(cx, &run->job->subject.v, &v);
+
+	if (e == OK)
+		e = revoke(cx, &v);
+	/* It is gone, or holds nothing that could be given back. */
+	return e == ERR_NOT_FOUND || e == ERR_NO_TOKEN_HERE ? OK : e;
 }

@@ -17,6 +17,7 @@ static const int64_t MINUTE_US = 60 * 1000000LL;
 struct bucket {
 	_Atomic uint64_t subject; /* 0: never used */
 	_Atomic int64_t full_at_us;
+	_Atomic int64_t refused; /* since one was allowed */
 };
 
 struct rate_table {
@@ -89,6 +90,7 @@ static struct bucket *bucket_of(struct rate_table *table, uint64_t subject)
 			idlest = b;
 	}
 	atomic_store(&idlest->full_at_us, 0);
+	atomic_store(&idlest->refused, 0);
 	atomic_store(&idlest->subject, subject);
 	return idlest;
 }
@@ -111,8 +113,12 @@ struct rate_verdict rate_take(struct rate_table *table, enum rate_class class, e
 		full_next = (full_at > now ? full_at : now) + cost;
 		v.allowed = full_next - now <= MINUTE_US;
 	} while (v.allowed && !atomic_compare_exchange_weak(&b->full_at_us, &full_at, full_next));
-	if (!v.allowed)
+	if (!v.allowed) {
+		atomic_fetch_add_explicit(&b->refused, 1, memory_order_relaxed);
 		v.retry_s = seconds_up(full_next - now - MINUTE_US);
+	} else if (atomic_load_explicit(&b->refused, memory_order_relaxed) > 0) {
+		v.refused = atomic_exchange(&b->refused, 0);
+	}
 	v.remaining = v.allowed ? (MINUTE_US - (full_next - now)) / cost : 0;
 	v.reset_s = seconds_up((v.allowed ? full_next : full_at) - now);
 	return v;

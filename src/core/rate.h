@@ -33,6 +33,7 @@ struct rate_verdict {
 	int64_t remaining;
 	int64_t reset_s;   /* until the bucket is full again */
 	int64_t retry_s;   /* until the next request is allowed; 0 when this one was */
+	int64_t refused;   /* of one that is allowed: how many were refused since the last one that was, about */
 };
 
 /* Shared, anonymous memory: make it in the master, before the fork. */

@@ -2,7 +2,8 @@
  * Users' expressions, written in jq, and asked of latch-expr: a program of its own, in whose children they can use
  * up only time and memory that are theirs. Nothing of jq is in the process that asks.
  *
- * Numbers are doubles, as in jq 1.6: an integer beyond 2^53 loses its last digits. What isn't a number is null.
+ * Numbers are doubles, as in jq 1.6: an integer beyond 2^53 loses its last digits. What isn't a number is null. (A
+ * workflow's config whose expressions are plain paths isn't asked here: flow/plain.c.)
  */
 #ifndef LW_EXPR_EXPR_H
 #define LW_EXPR_EXPR_H

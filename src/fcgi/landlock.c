@@ -89,9 +89,14 @@ static enum err restrict_to(int rules, const char *program)
 	return OK;
 }
 
+/* 0 or less: none. */
+static long version(void) { return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION); }
+
+bool landlock_is_possible(void) { return version() > 0; }
+
 enum err landlock_leave(const char *program)
 {
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), fd;
+	long abi = version(), fd;
 	struct ruleset rules;
 	enum err e;
 

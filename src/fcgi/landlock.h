@@ -1,6 +1,8 @@
-/* Which files a process can still reach (Landlock): for child.h. Of this room. */
+/* Which files a process can still reach (Landlock): for child.h. */
 #ifndef LW_FCGI_LANDLOCK_H
 #define LW_FCGI_LANDLOCK_H
+
+#include <stdbool.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -11,5 +13,7 @@
  * kernel has no Landlock, or it is switched off.
  */
 enum err landlock_leave(const char *program) MUST_CHECK;
+/* Whether the kernel has it, and it is on. */
+bool landlock_is_possible(void);
 
 #endif

@@ -113,13 +113,24 @@ static void wait_longer(struct pool *pool)
 		clock_monotonic_us() + (wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US);
 }
 
+/* During a reload nobody joins the old workers: what was read is for the new ones, who serve once they are ready. */
+static bool is_incomplete(const struct pool *pool)
+{
+	return pool->next == 0 && crew_count(&pool->crew, pool->generation) < pool->size;
+}
+
 /* Keeps the serving generation complete. */
 static void fill_up(struct pool *pool)
 {
-	while (crew_count(&pool->crew, pool->generation) < pool->size &&
-	       clock_monotonic_us() >= pool->start_again_us)
+	while (is_incomplete(pool) && clock_monotonic_us() >= pool->start_again_us)
 		if (!start_worker(pool, pool->generation))
 			wait_longer(pool);
+}
+
+static void tell_reloaded(const struct pool *pool, bool taken)
+{
+	if (pool->options->reloaded)
+		pool->options->reloaded(pool->options->arg, taken);
 }
 
 static void give_up_next(struct pool *pool, const char *why)
@@ -127,6 +138,7 @@ static void give_up_next(struct pool *pool, const char *why)
 	log_write(LOG_ERROR, "the reload failed; the old workers stay", LOG_FIELDS(log_text("why", why)));
 	crew_dismiss(&pool->crew, pool->next, SIGTERM, drain_ms(pool));
 	pool->next = 0;
+	tell_reloaded(pool, false);
 	notify_ready();
 }
 
@@ -169,8 +181,10 @@ static void begin_reload(struct pool *pool)
 	notify_reloading();
 	enum err e = pool->options->reload ? pool->options->reload(pool->options->arg) : OK;
 	size_t size = pool->options->workers;
-	if (e == OK && (size == 0 || size > POOL_WORKERS_MAX))
+	if (e == OK && (size == 0 || size > POOL_WORKERS_MAX)) {
+		tell_reloaded(pool, false);
 		e = ERR_CONFIG;
+	}
 	if (e != OK) {
 		log_write(LOG_ERROR, "the reload failed; the old workers stay", LOG_FIELDS(log_err(e)));
 		notify_ready();
@@ -198,6 +212,7 @@ static void end_reload(struct pool *pool)
 	pool->next = 0;
 	pool->young_deaths = 0;
 	pool->start_again_us = 0;
+	tell_reloaded(pool, true);
 	log_write(LOG_INFO, "reloaded", LOG_FIELDS(log_int("workers", (int64_t)pool->size)));
 	notify_ready();
 }
@@ -205,6 +220,8 @@ static void end_reload(struct pool *pool)
 static void begin_stop(struct pool *pool)
 {
 	pool->stopping = true;
+	if (pool->next != 0)
+		tell_reloaded(pool, false);
 	pool->next = 0;
 	log_write(LOG_INFO, "stopping", LOG_NO_FIELDS);
 	notify_stopping();
@@ -254,7 +271,7 @@ static int64_t next_step_us(const struct pool *pool)
 		return next;
 	if (pool->next != 0 && pool->next_until_us < next)
 		next = pool->next_until_us;
-	if (crew_count(&pool->crew, pool->generation) < pool->size && pool->start_again_us < next)
+	if (is_incomplete(pool) && pool->start_again_us < next)
 		next = pool->start_again_us;
 	return next;
 }

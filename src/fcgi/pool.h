@@ -33,10 +33,15 @@ struct pool_options {
 	int (*live)(void *arg, const struct worker_seat *seat);
 	/*
 	 * Reads the configuration again, in the master; NULL: nothing to read. When it fails, the old
-	 * workers stay. It may change `workers`, the times and `worker` of these options. When it works
-	 * and the new workers don't start, the old stay too; only those started later see the new values.
+	 * workers stay. It may change `workers`, the times and `worker` of these options.
 	 */
 	enum err (*reload)(void *arg);
+	/*
+	 * Follows each reload that worked; NULL: nothing to do. `taken`: the new workers serve, and the old
+	 * values may go. Else they didn't start: the old ones stay, and all that `reload` changed has to be
+	 * again what it was, for those who will replace one of them.
+	 */
+	void (*reloaded)(void *arg, bool taken);
 };
 
 /*

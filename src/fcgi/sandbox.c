@@ -6,6 +6,7 @@
 #include "fcgi/sandbox.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Memory, time, files, waiting, signals, and the sockets that are open already. */
@@ -309,4 +311,11 @@ enum err sandbox_evaluator(void)
 		    end_at(filter, never_by_mistake, ARRAY_SIZE(never_by_mistake)) && seccomp_load(filter) == 0;
 	seccomp_release(filter);
 	return done ? OK : ERR_IO;
+}
+
+bool sandbox_is_possible(void)
+{
+	uint32_t refusal = SECCOMP_RET_ERRNO;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &refusal) == 0;
 }

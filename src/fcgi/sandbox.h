@@ -7,6 +7,8 @@
 #ifndef LW_FCGI_SANDBOX_H
 #define LW_FCGI_SANDBOX_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "base/err.h"
 
@@ -39,5 +41,7 @@ enum err sandbox_child(void) MUST_CHECK;
  * connection) ends it.
  */
 enum err sandbox_evaluator(void) MUST_CHECK;
+/* Whether the kernel filters system calls at all. */
+bool sandbox_is_possible(void);
 
 #endif

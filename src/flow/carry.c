@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/crash.h"
+#include "base/json_read.h"
 #include "base/log.h"
 #include "core/metrics.h"
 #include "flow/engine.h"
@@ -18,6 +19,13 @@ enum {
 	LOST_MAX = 100         /* turns in a row that others were first with */
 };
 
+/* What becomes of the job behind a turn that is told first. */
+struct handover {
+	bool due;
+	enum fate fate;
+	int64_t run_at;
+};
+
 struct carry {
 	struct ctx *cx;
 	struct run *run;
@@ -25,6 +33,9 @@ struct carry {
 	struct effect effect;
 	struct opt_place mine;
 	struct turn turn;
+	struct handover next;
+	int64_t untold; /* the first event that this job may have left untold */
+	bool behind;    /* it may have: its worker died, or nginx didn't take it */
 	int64_t claims;     /* of the job since its last turn */
 	int64_t until_ms;   /* then others have their turn */
 	int64_t held_until; /* the lease */
@@ -96,8 +107,8 @@ static enum err compute(struct carry *c)
 }
 
 /*
- * Who watches may miss the last word without knowing: the job stays until that is told. Who holds the line isn't left
- * hanging by a worker that dies just then: nginx answers in time that the execution is under way.
+ * Who watches may miss something without knowing: the job stays in hand until that is told. Who holds the line isn't
+ * left hanging by a worker that dies just then: nginx answers in time that the execution is under way.
  */
 static bool is_watched(const struct execution *x) { return x->run.set; }
 
@@ -128,6 +139,20 @@ static void decide(struct carry *c)
 	}
 }
 
+/* Told is what is on record: so a job that goes out of hand does so in a turn of its own, behind the telling. */
+static void tell_first(struct carry *c)
+{
+	struct turn *turn = &c->turn;
+
+	c->next.due = is_watched(&c->x) && c->x.happened > 0 && turn->fate != FATE_HOLD;
+	if (!c->next.due)
+		return;
+	c->next.fate = turn->fate;
+	c->next.run_at = turn->run_at;
+	turn->fate = FATE_HOLD;
+	turn->run_at = c->x.now_ms + job_kind_facts(c->run->job->kind)->lease_ms;
+}
+
 static void count_end(const struct carry *c)
 {
 	static const enum metric METRICS[] = { [STEP_COMPLETED] = METRIC_EXECUTIONS_COMPLETED,
@@ -147,26 +172,61 @@ static void ring(const struct carry *c)
 		bell_ring(c->cx->config->worker_bell);
 }
 
-static enum err write_turn(struct carry *c)
+/* What can't be told stays to be told by this job's next turn, or at the execution's end. */
+static void tell(struct carry *c)
+{
+	struct execution *x = &c->x;
+	enum err e;
+
+	if (!is_watched(x) || x->happened == 0)
+		return;
+	e = c->behind ? watched_tell_from(c->cx, x, c->untold) : watched_tell(c->cx, x);
+	c->behind = e != OK;
+	if (e == OK)
+		c->untold = x->events + x->happened + 1;
+	else
+		log_write(LOG_WARN, "events weren't told to a live run; whoever misses them asks",
+			  LOG_FIELDS(log_err(e)));
+}
+
+static enum err put(struct carry *c)
 {
 	enum err e;
 
-	TRY(assign(&c->x, c->run->job, &c->mine, &c->turn));
-	decide(c);
+	c->turn.tell_from = (struct opt_int){ is_watched(&c->x), c->untold };
 	e = turn_write(c->cx, &c->x, c->run->job, &c->turn);
 	c->run->lost = e == ERR_CONFLICT;
-	TRY(e);
+	return e;
+}
+
+static enum err hand_over(struct carry *c)
+{
+	c->turn.fate = c->next.fate;
+	c->turn.run_at = c->next.run_at;
+	c->turn.jobs = 0;
+	TRY(put(c));
+	ring(c);
+	return OK;
+}
+
+static enum err write_turn(struct carry *c)
+{
+	TRY(assign(&c->x, c->run->job, &c->mine, &c->turn));
+	decide(c);
+	tell_first(c);
+	if (!c->behind)
+		c->untold = c->x.events + 1;
+	TRY(put(c));
 	metrics_add(c->cx->metrics, METRIC_FLOW_TURNS, 1);
 	count_end(c);
+	tell(c);
 	ring(c);
 	if (execution_is_over(&c->x))
 		watched_answer(c->cx, &c->x);
-	else
-		watched_tell(c->cx, &c->x);
 	turn_done(&c->x);
 	c->effect.made = false;
 	c->claims = 1;
-	return OK;
+	return c->next.due ? hand_over(c) : OK;
 }
 
 static enum err reload(struct carry *c)
@@ -260,10 +320,21 @@ static enum err drop_mine(struct ctx *cx, void *arg)
 	return sql_execution_drop_step(cx->db, &in, NULL);
 }
 
+/* What others did since is told too, if only twice: nobody else knows whether it was. */
+static enum err tell_rest(struct carry *c)
+{
+	if (!is_watched(&c->x) || c->untold > c->x.events)
+		return OK;
+	TRY(watched_tell_from(c->cx, &c->x, c->untold));
+	c->untold = c->x.events + 1;
+	c->behind = false;
+	return OK;
+}
+
 /* Over, by this turn or by somebody else's: what is left is to say so, and the end of the job. */
 static enum err finish(struct carry *c)
 {
-	enum err e = watched_end(c->cx, &c->x);
+	enum err e = tell_rest(c);
 
 	watched_answer(c->cx, &c->x);
 	if (e != OK && c->run->job->attempts < TELL_CLAIMS_MAX)
@@ -271,8 +342,32 @@ static enum err finish(struct carry *c)
 	return run_commit(c->cx, c->run, c->mine.set ? drop_mine : NULL, c);
 }
 
+/* A job that wasn't claimed before has left nothing: from here on it says what becomes of its own turns. */
+static void catch_up(struct carry *c)
+{
+	enum err e;
+
+	c->behind = c->run->job->attempts > 1;
+	e = c->behind ? tell_rest(c) : OK;
+	if (e != OK)
+		log_write(LOG_WARN, "a live run waits for what a worker left untold", LOG_FIELDS(log_err(e)));
+}
+
+/* From the job: 1 for the first one of an execution. */
+static int64_t read_untold(struct ctx *cx, const struct job *job)
+{
+	json_t *payload;
+	int64_t first;
+
+	if (json_read(cx->arena, job->payload, &payload, NULL) == OK &&
+	    json_integer_of(json_member(payload, "tell_from"), &first))
+		return first;
+	return 1;
+}
+
 static enum err carry(struct carry *c)
 {
+	catch_up(c);
 	c->mine = place_of_job(&c->x, &c->run->job->id);
 	while (!execution_is_over(&c->x)) {
 		if (has_call(c))
@@ -291,13 +386,14 @@ static enum err run_job(struct ctx *cx, struct run *run)
 		.cx = cx,
 		.run = run,
 		.claims = run->job->attempts,
+		.untold = read_untold(cx, run->job),
 		.held_until = run->job->until,
 		.until_ms = clock_now_ms() + (run->job->kind == JOB_EXECUTION_CALL ? CALLING_MS : TURN_MS),
 	};
 	enum err e = execution_load(cx, &run->job->subject.v, &c.x);
 
 	if (e == ERR_NOT_FOUND)
-		return OK; /* its retention time is over */
+		return OK; /* its day was dropped, or its tenant's own limit has passed since it ended */
 	TRY(e);
 	lw_crash_point("flow_started");
 	return carry(&c);

@@ -239,6 +239,8 @@ void happened_listening(struct execution *x, struct str step, struct str prompt)
 void happened_end(struct execution *x);
 /* The events of this turn as a list, for their row and for whoever watches; once, at its end. */
 struct str happened_list(struct execution *x);
+/* "id" and "number" of an event: the number counts up from 1 in its execution, the id is the only one of its kind. */
+void event_put_id(struct json_writer *w, const struct id *execution, int64_t number);
 
 /* --- assign.c, turn.c -------------------------------------------------------------------------- */
 enum fate { FATE_END, FATE_HOLD, FATE_PAUSE };
@@ -249,6 +251,8 @@ struct turn {
 	enum fate fate;     /* of the job in hand */
 	enum job_kind kind; /* FATE_PAUSE: what it becomes */
 	int64_t run_at;     /* FATE_HOLD: when its lease ends */
+	/* Of a watched execution: from which event on a worker tells that takes the job over from a dead one. */
+	struct opt_int tell_from;
 	struct {
 		struct id id;
 		enum job_kind kind;
@@ -271,10 +275,10 @@ enum err turn_write(struct ctx *cx, struct execution *x, const struct job *job, 
 void turn_done(struct execution *x);
 
 /* --- watched.c ------------------------------------------------------------------------------- */
-/* Whoever watches is told what this turn did; what can't be told is asked for later. */
-void watched_tell(struct ctx *cx, struct execution *x);
-/* The last word to who watches, on record already. */
-enum err watched_end(struct ctx *cx, const struct execution *x) MUST_CHECK;
+/* Whoever watches is told what this turn did; it is on record already. Errors of live_tell. */
+enum err watched_tell(struct ctx *cx, const struct execution *x) MUST_CHECK;
+/* The same for all that is on record from that event on, the first one of a turn. */
+enum err watched_tell_from(struct ctx *cx, const struct execution *x, int64_t first) MUST_CHECK;
 /* The answer for who holds the line. */
 void watched_answer(struct ctx *cx, const struct execution *x);
 

@@ -24,6 +24,7 @@ enum {
 	EXECUTION_INPUT_MAX = 512 << 10,
 	EXECUTION_OUTPUT_MAX = 256 << 10, /* of one step */
 	EXECUTION_TOTAL_MAX = 4 << 20,    /* of all steps */
+	EXECUTIONS_FULL_RETRY_S = 10,
 	EXECUTION_FAMILY_MAX = 200        /* that one starts in all, those that they start with them; as in lw_start */
 };
 
@@ -56,7 +57,8 @@ struct execution_new {
 /*
  * Puts it on record and queues it, in the caller's transaction or as one statement of its own; OK is durable after the
  * commit. ERR_NOT_FOUND: no such workflow; ERR_CONFLICT: it is paused and no person asks; ERR_INPUT_TOO_LARGE;
- * ERR_TOO_MANY_EXECUTIONS: those above it have started so many.
+ * ERR_TOO_MANY_EXECUTIONS: those above it have started so many; ERR_EXECUTIONS_FULL: as many of the tenant's as may be
+ * are under way, and cx->problem says when to try again. What an execution starts itself is looked at before (wait.c).
  */
 enum err execution_start(struct ctx *cx, const struct execution_new *new, struct id *ret_execution) MUST_CHECK;
 /* In the caller's transaction: what is under way of it starts no further step. OK when it is over already. */
@@ -80,7 +82,10 @@ enum err job_execution_call(struct ctx *cx, struct run *run) MUST_CHECK;
 /* Such a job was given up: its step and the execution fail with it, and a new job tells so. */
 enum err execution_buried(struct ctx *cx, const struct job *job) MUST_CHECK;
 
-/* The executions of workflows whose triggers wait for that event, in the transaction that hands it on. */
+/*
+ * The executions of workflows whose triggers wait for that event, in the transaction that hands it on. With
+ * ERR_EXECUTIONS_FULL none of them may stay: they wait together.
+ */
 struct flow_event {
 	struct id id, connector;
 	struct str provider, type;

@@ -123,21 +123,38 @@ enum err workflow_executions(struct ctx *cx, const struct workflow_executions_in
 
 struct events_page {
 	struct json_writer w;
+	const struct id *execution;
 	int64_t after, room;
 };
 
+/* Of rows that are older, the id was the number. */
+static void write_event(const struct events_page *page, int64_t number, const json_t *event, struct json_writer *w)
+{
+	jw_object(w);
+	event_put_id(w, page->execution, number);
+	for (void *i = json_first(event); i; i = json_next(event, i)) {
+		struct str key = json_iter_key(i);
+
+		if (str_eq(key, STR("id")) || str_eq(key, STR("number")))
+			continue;
+		jw_key_str(w, key);
+		jw_add_tree(w, json_iter_value(i));
+	}
+	jw_object_end(w);
+}
+
 /* A row holds the events of one turn; the page begins and ends between two of them. */
-static enum err write_events(struct ctx *cx, struct str events, struct events_page *page)
+static enum err write_events(struct ctx *cx, const struct sql_execution_event_list_row *row, struct events_page *page)
 {
 	json_t *list;
 
-	TRY(json_read(cx->arena, events, &list, NULL));
+	TRY(json_read(cx->arena, row->events, &list, NULL));
 	for (size_t i = 0; i < json_length(list) && page->room > 0; i++) {
-		int64_t number;
+		int64_t number = row->first + (int64_t)i;
 
-		if (!json_integer_of(json_member(json_item(list, i), "id"), &number) || number <= page->after)
+		if (number <= page->after)
 			continue;
-		jw_add_tree(&page->w, json_item(list, i));
+		write_event(page, number, json_item(list, i), &page->w);
 		page->room--;
 	}
 	return OK;
@@ -152,23 +169,41 @@ static enum err write_rows(struct ctx *cx, struct sql_execution_event_list_in *q
 
 	TRY(sql_execution_event_list(cx->db, query));
 	while ((e = sql_execution_event_list_next(cx->db, &row)) == OK) {
-		TRY(write_events(cx, row.events, page));
+		TRY(write_events(cx, &row, page));
 		query->from = row.first + 1;
 		rows++;
 	}
 	return e == ERR_END && rows == EVENT_ROWS ? OK : e;
 }
 
+/* A number, or the id of one of its events. */
+static enum err read_after(struct ctx *cx, const struct execution_events_in *in, int64_t *ret_after)
+{
+	struct str text = in->after, number = text, id = str_cut(&number, ':');
+	struct id execution;
+	uint64_t after = 0;
+
+	if (str_absent(number))
+		number = text;
+	else if (!id_parse(ID_EXECUTION, id, &execution) || !id_eq(&execution, &in->execution_id))
+		return ctx_bad_field(cx, "query.after", "NOT_ALLOWED", "is of another execution");
+	if (!str_absent(number) && (!str_to_u64(number, &after) || after > UINT32_MAX))
+		return ctx_bad_field(cx, "query.after", "TOO_LARGE", "is more than an execution has events");
+	*ret_after = (int64_t)after;
+	return OK;
+}
+
 enum err execution_events(struct ctx *cx, const struct execution_events_in *in, struct reply *reply)
 {
 	struct sql_execution_event_list_in query = { .execution_id = in->execution_id, .limit = EVENT_ROWS };
-	struct events_page page = { .after = in->after, .room = in->limit };
+	struct events_page page = { .execution = &in->execution_id, .room = in->limit };
 	struct sql_execution_event_row_row from;
 	struct sql_execution_known_row known;
 	enum err e;
 
+	TRY(read_after(cx, in, &page.after));
 	TRY(sql_execution_known(cx->db, &(struct sql_execution_known_in){ in->execution_id }, &known));
-	e = sql_execution_event_row(cx->db, &(struct sql_execution_event_row_in){ in->execution_id, in->after + 1 },
+	e = sql_execution_event_row(cx->db, &(struct sql_execution_event_row_in){ in->execution_id, page.after + 1 },
 				    &from);
 	if (e == OK)
 		query.from = from.first;

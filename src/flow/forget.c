@@ -12,6 +12,7 @@ enum err flow_forget_tenant(struct ctx *cx)
 	TRY(sql_execution_forget_events(cx->db, NULL));
 	TRY(sql_execution_forget_steps(cx->db, NULL));
 	TRY(sql_execution_forget_all(cx->db, NULL));
+	TRY(sql_execution_forget_live(cx->db, NULL));
 	TRY(sql_trigger_forget_all(cx->db, NULL));
 	TRY(sql_workflow_forget_schedules(cx->db, NULL));
 	TRY(sql_workflow_forget_listeners(cx->db, NULL));

@@ -1,17 +1,29 @@
 /* The events of a turn, as clients get them. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/json_write.h"
 #include "core/answer.h"
 #include "flow/engine.h"
 
-/* {"id": ..., "type": ..., "execution_id": ..., "at": ..., "data": { */
+void event_put_id(struct json_writer *w, const struct id *execution, int64_t number)
+{
+	char id[ID_TEXT_MAX], text[ID_TEXT_MAX + STR_INT_MAX];
+	int n = snprintf(text, sizeof(text), "%.*s:%" PRId64, STR_ARG(id_format(ID_EXECUTION, execution, id)), number);
+
+	jw_put_text(w, "id", (struct str){ text, (size_t)n });
+	jw_put_int(w, "number", number);
+}
+
+/* {"id": ..., "number": ..., "type": ..., "execution_id": ..., "at": ..., "data": { */
 static void open_event(struct execution *x, struct json_writer *w, const char *type)
 {
 	jw_start(w, &x->log);
 	buf_add_char(&x->log, x->happened == 0 ? '[' : ',');
 	x->happened++;
 	jw_object(w);
-	jw_put_int(w, "id", x->events + x->happened);
+	event_put_id(w, &x->id, x->events + x->happened);
 	jw_put_text(w, "type", str_of(type));
 	answer_id(w, "execution_id", ID_EXECUTION, &x->id);
 	answer_time(w, "at", x->now_ms);

@@ -3,6 +3,7 @@
 #include "base/json_write.h"
 #include "base/log.h"
 #include "core/answer.h"
+#include "flow/engine.h"
 #include "live/live.h"
 #include "store/db.h"
 #include "store/sql_execution.h"
@@ -26,7 +27,7 @@ static void write_events(struct saying *s, int64_t first)
 	jw_array(&w);
 	for (size_t i = 0; i < s->n; i++) {
 		jw_object(&w);
-		jw_put_int(&w, "id", first + (int64_t)i);
+		event_put_id(&w, &s->execution, first + (int64_t)i);
 		jw_put_text(&w, "type", str_of(s->said[i].type));
 		answer_id(&w, "execution_id", ID_EXECUTION, &s->execution);
 		answer_time(&w, "at", s->cx->now_ms);

@@ -14,6 +14,8 @@
 enum {
 	/* A time that is over for longer than this was missed. */
 	LATE_MS = 60000,
+	/* As many executions as may be are under way: looked at again behind so much. */
+	HOLD_MS = 15000,
 	REQUEST_MAX = 256,
 	DUE_ARENA_MAX = 4 << 20
 };
@@ -37,7 +39,7 @@ static enum err start(struct ctx *cx, const struct due *due)
 	buf_init(&request, REQUEST_MAX);
 	jw_start(&w, &request);
 	jw_object(&w);
-	answer_time(&w, "scheduled_at", due->row.next_at.v);
+	answer_time(&w, "scheduled_at", due->row.held_at.set ? due->row.held_at.v : due->row.next_at.v);
 	jw_object_end(&w);
 	TRY(buf_error(&request));
 	new.request = buf_str(&request);
@@ -57,7 +59,7 @@ static bool decide(const struct due *due, const struct cron *cron, const struct 
 		   struct opt_int *ret_next)
 {
 	int64_t due_at = due->row.next_at.v;
-	bool missed = now - due_at > LATE_MS, once = str_eq(due->row.missed, STR("once"));
+	bool missed = !due->row.held_at.set && now - due_at > LATE_MS, once = str_eq(due->row.missed, STR("once"));
 	int64_t from = missed ? once ? now : now - LATE_MS : due_at;
 
 	ret_next->set = cron_next(cron, zone, from, &ret_next->v);
@@ -84,6 +86,20 @@ static enum err move(struct ctx *cx, void *arg)
 	return rows == 1 && starts ? start(cx, due) : OK;
 }
 
+/*
+ * The time isn't lost, and isn't late either: it starts its execution when there is room. Times that pass meanwhile are
+ * one with it. It is moved, so that what waits for room keeps no other schedule from its turn.
+ */
+static enum err hold(struct ctx *cx, const struct due *due)
+{
+	const struct sql_schedule_hold_in in = { .schedule_id = due->schedule,
+						 .seen_at = due->row.next_at.v,
+						 .again_at = cx->now_ms + HOLD_MS };
+
+	log_write(LOG_INFO, "a schedule waits: as many executions as may be are under way", LOG_NO_FIELDS);
+	return sql_schedule_hold(cx->db, &in, NULL);
+}
+
 static enum err take(struct ctx *cx, void *arg)
 {
 	struct due *due = arg;
@@ -98,7 +114,9 @@ static enum err take(struct ctx *cx, void *arg)
 	if (str_absent(due->row.cron) || str_absent(due->row.time_zone) || str_absent(due->row.missed) ||
 	    str_absent(due->row.input_data))
 		return ERR_NO_MEMORY;
-	return audit_transact(cx, AUDIT_NONE, move, due);
+	enum err e = audit_transact(cx, AUDIT_NONE, move, due);
+
+	return e == ERR_EXECUTIONS_FULL ? hold(cx, due) : e;
 }
 
 enum err flow_schedules_due(struct ctx *cx, int limit)

@@ -34,6 +34,7 @@ enum err execution_start(struct ctx *cx, const struct execution_new *new, struct
 		.input_data = str_absent(new->input) ? STR("null") : new->input,
 		.request = new->request,
 		.started_by = { !id_is_nil(&cx->who.user), cx->who.user },
+		.most = cx->config->limits_live_executions,
 	};
 	struct sql_execution_begin_row row;
 
@@ -50,6 +51,10 @@ enum err execution_start(struct ctx *cx, const struct execution_new *new, struct
 		return ctx_fail(cx, ERR_CONFLICT, "The workflow is paused.");
 	if (row.started.v == 2)
 		return ERR_TOO_MANY_EXECUTIONS;
+	if (row.started.v == 3) {
+		cx->problem.retry_after_s = EXECUTIONS_FULL_RETRY_S;
+		return ERR_EXECUTIONS_FULL;
+	}
 	*ret_execution = in.execution_id;
 	cx->job_added = true;
 	metrics_add(cx->metrics, METRIC_EXECUTIONS_STARTED, 1);
@@ -165,7 +170,7 @@ enum err execution_buried(struct ctx *cx, const struct job *job)
 	const struct ending ending = { STEP_FAILED, str_of(err_code(ERR_EXECUTION_GAVE_UP)),
 				       str_of(err_words(ERR_EXECUTION_GAVE_UP)) };
 	const struct sql_execution_fail_step_in step = { *id, job->id, ending.code, ending.message };
-	const struct job_new told = { .kind = JOB_EXECUTION_RUN, .subject = { true, *id } };
+	const struct job_new told = { .kind = JOB_EXECUTION_RUN, .subject = { true, *id }, .payload = job->payload };
 	struct sql_execution_lock_row row;
 	enum err e = sql_execution_lock(cx->db, &(struct sql_execution_lock_in){ *id }, &row);
 

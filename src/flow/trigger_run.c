@@ -1,4 +1,7 @@
 /* GET, POST, PUT /webhooks/{workflow_id}/{trigger_id}: a request starts a workflow. */
+#include <inttypes.h>
+
+#include "audit/audit.h"
 #include "base/json_write.h"
 #include "core/answer.h"
 #include "core/operations.h"
@@ -13,7 +16,7 @@
 #include "store/db.h"
 #include "store/sql_trigger.h"
 
-enum { REQUEST_MAX = 60 << 10 };
+enum { REQUEST_MAX = 60 << 10, SUBJECT_MAX = sizeof(struct id) + 64 };
 
 static enum err take_rate(struct ctx *cx, const struct id *trigger, int64_t per_minute)
 {
@@ -45,6 +48,47 @@ static enum err check_proof(struct ctx *cx, const struct id *trigger,
 	TRY(trigger_proof_open(cx, trigger, trigger_auth_parse(row->auth_type), row->auth_header,
 			       row->secret, &proof));
 	return trigger_proof_check(cx, &proof);
+}
+
+/*
+ * A row of the audit trail for a refusal. Whoever knows the address could fill the trail with them: of one trigger and
+ * reason there is one a minute, which says how many came before it and made none.
+ */
+static enum err note_refusal(struct ctx *cx, const struct id *trigger, enum err refusal)
+{
+	BUF_AUTO struct buf subject = { 0 };
+	struct rate_verdict verdict = { .allowed = true };
+
+	buf_init(&subject, SUBJECT_MAX);
+	buf_add_str(&subject, ID_BYTES(trigger));
+	buf_add_c(&subject, err_code(refusal));
+	TRY(buf_error(&subject));
+	if (cx->rates)
+		verdict = rate_take(cx->rates, RATE_HOOK, RATE_TOKEN, buf_str(&subject), 1, cx->now_ms);
+	if (!verdict.allowed)
+		return refusal;
+	if (verdict.refused > 0)
+		ctx_audit_detail(cx, "more_before", arena_printf(cx->arena, "%" PRId64, verdict.refused));
+	TRY(audit_write(cx, AUDIT_TRIGGER_REFUSED, refusal));
+	return refusal;
+}
+
+/* A failure that is ours is no refusal: the pipeline tells of it. */
+static enum err admit(struct ctx *cx, const struct id *trigger, const struct sql_trigger_open_row *row)
+{
+	enum err e = check_proof(cx, trigger, row);
+
+	if (e == OK) /* behind the proof: nobody else uses up the owner's */
+		e = take_rate(cx, trigger, row->rate_per_minute);
+	switch (e) {
+	case ERR_NO_TOKEN:
+	case ERR_BAD_TOKEN:
+	case ERR_BAD_SIGNATURE:
+	case ERR_RATE_LIMITED:
+		return note_refusal(cx, trigger, e);
+	default:
+		return e;
+	}
 }
 
 static enum err answer_queued(const struct id *execution, struct reply *reply)
@@ -95,8 +139,7 @@ static enum err run(struct ctx *cx, const struct id *workflow, const struct id *
 	cx->who = (struct principal){ .who = WHO_NOBODY, .tenant = row.tenant_id, .live = true };
 	ctx_enter(cx);
 	TRY(check_method(cx, row.method));
-	TRY(check_proof(cx, trigger, &row));
-	TRY(take_rate(cx, trigger, row.rate_per_minute)); /* behind the proof: nobody else uses up the owner's */
+	TRY(admit(cx, trigger, &row));
 	awaited = str_eq(row.respond, STR("when_finished"));
 	TRY(start(cx, workflow, trigger, awaited, &execution));
 	bell_ring(cx->config->worker_bell);

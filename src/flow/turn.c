@@ -176,6 +176,7 @@ static void describe(struct execution *x, const struct job *job, const struct tu
 	in->queue = str_of(job_queue_text(facts->queue));
 	in->kind = str_of(facts->text);
 	in->run_at = turn->run_at;
+	in->tell_from = turn->tell_from;
 	if (execution_is_over(x)) {
 		in->parent_id = x->parent;
 		in->parent_step = x->parent_step;

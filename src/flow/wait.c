@@ -11,7 +11,7 @@ enum { WAIT_DAYS_MAX = 30 };
 
 static enum err wait_until(const struct ctx *cx, struct execution *x, size_t step, int64_t until_ms)
 {
-	/* Its rows are dropped some day: it has to be over by then. */
+	/* Its rows are dropped with their day: it has to be over by then. A tenant's own limit counts from its end. */
 	int64_t last = x->started_at + (cx->config->retention_execution_days - 1) * DAY_MS;
 
 	if (until_ms > x->now_ms + WAIT_DAYS_MAX * DAY_MS || until_ms > last)
@@ -124,6 +124,7 @@ static enum err begin_workflow(struct ctx *cx, struct execution *x, size_t step,
 {
 	struct sql_workflow_is_there_row row;
 	struct sql_execution_family_row family;
+	struct sql_execution_count_row count;
 	struct execution_new *child = ARENA_NEW(x->arena, struct execution_new);
 	enum err e;
 
@@ -139,6 +140,10 @@ static enum err begin_workflow(struct ctx *cx, struct execution *x, size_t step,
 	TRY(sql_execution_family(cx->db, &(struct sql_execution_family_in){ x->id }, &family));
 	if (family.begun + (int64_t)x->children >= EXECUTION_FAMILY_MAX)
 		return ERR_TOO_MANY_EXECUTIONS;
+	/* Twice as many as may be begun from outside: what was let in comes to its end, and there is a bound to it. */
+	TRY(sql_execution_count(cx->db, &count));
+	if (count.live + (int64_t)x->children >= 2 * cx->config->limits_live_executions)
+		return ERR_EXECUTIONS_FULL;
 	TRY(write_input(x, step, config, &child->input));
 	child->source = EXECUTION_WORKFLOW;
 	child->source_id = child->parent = (struct opt_id){ true, x->id };

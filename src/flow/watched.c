@@ -7,20 +7,51 @@
 #include "live/live.h"
 #include "store/sql_execution.h"
 
-static void note(const char *words, enum err e)
+/* Rows of events that are in memory at once: each may hold some hundred KiB. */
+enum { TOLD_ROWS = 4, TOLD_ARENA_MAX = 32 << 20 };
+
+enum err watched_tell(struct ctx *cx, const struct execution *x)
 {
-	log_write(LOG_WARN, words, LOG_FIELDS(log_err(e)));
+	lw_crash_point("flow_told_before");
+	TRY(live_tell(cx, &x->run.v, buf_str(&x->log)));
+	lw_crash_point("flow_told");
+	return OK;
 }
 
-void watched_tell(struct ctx *cx, struct execution *x)
+/* The next few rows; ERR_END behind the last one. */
+static enum err tell_rows(struct ctx *cx, const struct execution *x, struct sql_execution_event_list_in *query)
 {
+	struct sql_execution_event_list_row row;
+	size_t rows = 0;
 	enum err e;
 
-	if (!x->run.set || x->happened == 0)
-		return;
-	e = live_tell(cx, &x->run.v, buf_str(&x->log));
-	if (e != OK)
-		note("events weren't told to a live run; whoever misses them asks", e);
+	TRY(sql_execution_event_list(cx->db, query));
+	while ((e = sql_execution_event_list_next(cx->db, &row)) == OK) {
+		arena_reset(cx->arena);
+		TRY(live_tell(cx, &x->run.v, row.events));
+		query->from = row.first + 1;
+		rows++;
+	}
+	return e == ERR_END && rows == TOLD_ROWS ? OK : e;
+}
+
+enum err watched_tell_from(struct ctx *cx, const struct execution *x, int64_t first)
+{
+	struct sql_execution_event_list_in query = { .execution_id = x->id, .from = first, .limit = TOLD_ROWS };
+	struct arena *outer = cx->arena, *own = arena_new(TOLD_ARENA_MAX);
+	enum err e;
+
+	if (!own)
+		return ERR_NO_MEMORY;
+	lw_crash_point("flow_told_before");
+	cx->arena = own;
+	do
+		e = tell_rows(cx, x, &query);
+	while (e == OK);
+	cx->arena = outer;
+	arena_free(own);
+	lw_crash_point("flow_told");
+	return e == ERR_END ? OK : e;
 }
 
 static void write_answer(const struct execution *x, struct buf *out)
@@ -60,22 +91,5 @@ void watched_answer(struct ctx *cx, const struct execution *x)
 	lw_crash_point("flow_answer_before");
 	e = answer(cx, x);
 	if (e != OK)
-		note("an execution's end wasn't told to who waits for it", e);
-}
-
-/* The last row of its events: of the turn that ended it. */
-enum err watched_end(struct ctx *cx, const struct execution *x)
-{
-	struct sql_execution_last_events_row row;
-	enum err e;
-
-	if (!x->run.set)
-		return OK;
-	lw_crash_point("flow_told_before");
-	e = sql_execution_last_events(cx->db, &(struct sql_execution_last_events_in){ x->id }, &row);
-	if (e != OK)
-		return e == ERR_NOT_FOUND ? OK : e;
-	TRY(live_tell(cx, &x->run.v, row.events));
-	lw_crash_point("flow_told");
-	return OK;
+		log_write(LOG_WARN, "an execution's end wasn't told to who waits for it", LOG_FIELDS(log_err(e)));
 }

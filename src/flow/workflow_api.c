@@ -28,12 +28,18 @@ enum err workflow_create(struct ctx *cx, const struct workflow_create_in *in, st
 	return workflow_answer(cx, &workflow, definition.text, reply);
 }
 
+/* Whoever may not save it isn't told that it is fine. */
 enum err workflow_check(struct ctx *cx, const struct workflow_check_in *in, struct reply *reply)
 {
+	struct str before = STR_NONE;
 	struct definition definition;
+	struct workflow workflow;
 	struct json_writer w;
 
 	TRY(definition_accept(cx, in->definition, false, &definition));
+	if (in->workflow_id.set)
+		TRY(workflow_read(cx, &in->workflow_id.v, &workflow, &before));
+	TRY(permit_definition(cx, definition.flow, before));
 	jw_start(&w, &reply->body);
 	jw_object(&w);
 	jw_put_bool(&w, "valid", true);
@@ -191,6 +197,8 @@ enum err workflow_clone(struct ctx *cx, const struct workflow_clone_in *in, stru
 		return ERR_NO_MEMORY;
 	if (str_absent(copy.name))
 		TRY(name_of_copy(cx, from.name, &copy.name));
+	/* It sends nothing to where it wasn't sent before; what names a credential takes its right all the same. */
+	TRY(permit_definition(cx, definition.flow, definition.text));
 	TRY(workflow_add(cx, &copy, &definition));
 	reply->status = 201;
 	return workflow_answer(cx, &copy, definition.text, reply);

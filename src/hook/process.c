@@ -1,4 +1,5 @@
 /* An event that was accepted, on its way to everybody who waits for it. */
+#include "base/clock.h"
 #include "flow/execution.h"
 #include "hook/event.h"
 #include "hook/forward.h"
@@ -9,6 +10,13 @@
 
 /* Two that are made at once may pass the limit together. */
 enum { WANTED_MAX = 2 * SUBSCRIPTIONS_MAX };
+
+/*
+ * What is left of an event whose deliveries are on record. It is looked at again when there may be room; what waits
+ * together is spread.
+ */
+#define WORKFLOWS_LEFT STR("{\"workflows_left\":true}")
+enum { NO_ROOM_MS = 60000, NO_ROOM_SPREAD_MS = 235 /* by 256 */ };
 
 struct wanted {
 	struct id event;
@@ -96,30 +104,71 @@ static enum err find_workflows(struct ctx *cx, const struct sql_event_open_row *
 	return OK;
 }
 
+static enum err add_deliveries(struct ctx *cx, const struct wanted *wanted)
+{
+	for (size_t i = 0; i < wanted->n; i++)
+		TRY(add_delivery(cx, wanted, &wanted->subscription[i]));
+	return OK;
+}
+
 static enum err hand_on(struct ctx *cx, void *arg)
 {
 	const struct wanted *wanted = arg;
 
-	for (size_t i = 0; i < wanted->n; i++)
-		TRY(add_delivery(cx, wanted, &wanted->subscription[i]));
+	TRY(add_deliveries(cx, wanted));
 	if (!str_absent(wanted->flow.body))
 		TRY(flow_event_arrived(cx, &wanted->flow));
 	return mark(cx, &wanted->event, STR("processed"));
 }
 
+/* --- as many executions as may be are under way -------------------------------------------- */
+
+static int64_t when_there_may_be_room(const struct id *event)
+{
+	return clock_now_ms() + NO_ROOM_MS + event->b[sizeof(event->b) - 1] * NO_ROOM_SPREAD_MS;
+}
+
+/* It isn't processed until its workflows have begun; until then it isn't removed either. */
+static enum err hand_on_the_rest_later(struct ctx *cx, void *arg)
+{
+	const struct wanted *wanted = arg;
+	const struct job_new rest = { .kind = JOB_EVENT_PROCESS,
+				      .subject = { true, wanted->event },
+				      .payload = WORKFLOWS_LEFT,
+				      .run_at = when_there_may_be_room(&wanted->event) };
+
+	TRY(add_deliveries(cx, wanted));
+	return job_add(cx, &rest, NULL);
+}
+
+/* Subscribers don't wait for workflows; and waiting is no failure, so that it doesn't count. */
+static enum err wait_for_room(struct ctx *cx, struct run *run, struct wanted *wanted, bool left)
+{
+	if (!left)
+		return run_commit(cx, run, hand_on_the_rest_later, wanted);
+	TRY(job_pause(cx, run->job, when_there_may_be_room(&wanted->event)));
+	run->finished = true;
+	return OK;
+}
+
 enum err job_event_process(struct ctx *cx, struct run *run)
 {
 	struct wanted wanted = { .event = run->job->subject.v };
+	const bool left = str_eq(run->job->payload, WORKFLOWS_LEFT);
 	BUF_AUTO struct buf body = { 0 };
 	struct sql_event_open_row event;
 	enum err e = sql_event_open(cx->db, &(struct sql_event_open_in){ .event_id = wanted.event }, &event);
 
 	if (e == ERR_NOT_FOUND)
-		return OK; /* its retention time is over */
+		return OK; /* its day was dropped: an open job keeps it from its tenant's own limit */
 	TRY(e);
-	TRY(find_wanting(cx, &event, &wanted));
+	if (!left)
+		TRY(find_wanting(cx, &event, &wanted));
 	TRY(find_workflows(cx, &event, &wanted, &body));
-	TRY(run_commit(cx, run, hand_on, &wanted));
+	e = run_commit(cx, run, hand_on, &wanted);
+	if (e == ERR_EXECUTIONS_FULL)
+		return wait_for_room(cx, run, &wanted, left);
+	TRY(e);
 	if (!str_absent(wanted.flow.body))
 		bell_ring(cx->config->worker_bell);
 	return OK;

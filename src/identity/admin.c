@@ -6,6 +6,7 @@
 #include "identity/link.h"
 #include "identity/password_rules.h"
 #include "identity/session.h"
+#include "identity/tenant.h"
 #include "identity/text.h"
 #include "store/sql_member.h"
 #include "store/sql_session.h"
@@ -167,5 +168,6 @@ enum err identity_tenant_end(struct ctx *cx)
 	if (rows == 0)
 		return ERR_NOT_FOUND;
 	TRY(sql_session_revoke_tenant(cx->db, NULL));
+	TRY(tenant_forget_limits(cx));
 	return sql_api_token_revoke_tenant(cx->db, NULL);
 }

@@ -3,8 +3,9 @@
  *
  * nginx (nchan) holds the connections and the last messages of each channel;
  * we publish to it over a socket of its own. The record is the database's: an
- * event is told after its turn is committed, and each has a number, so that a
- * client that sees a gap can ask for what it missed.
+ * event is told after its turn is committed, at least once, whatever dies in
+ * between. Each has an id, so that a client drops what it has, and a number, so
+ * that it can ask for what it missed when nginx has lost something.
  */
 #ifndef LW_LIVE_LIVE_H
 #define LW_LIVE_LIVE_H

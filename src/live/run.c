@@ -64,7 +64,8 @@ static enum err say_execute(struct ctx *cx, struct saying *s)
 
 	if (str_absent(step))
 		return ctx_bad_field(cx, "data.node_id", "REQUIRED", "is missing");
-	return start(cx, s, step);
+	TRY(start(cx, s, step));
+	return sql_live_run_use(cx->db, &(struct sql_live_run_use_in){ .run_id = s->run }, NULL);
 }
 
 static enum err tell(struct ctx *cx, struct saying *s, const char *kind)

@@ -198,7 +198,8 @@ static enum err answer_refusal(struct ctx *cx, enum err e, struct reply *reply)
 
 	jw_start(&w, &reply->body);
 	jw_object(&w);
-	jw_put_int(&w, "id", 0);
+	jw_put_null(&w, "id");
+	jw_put_null(&w, "number");
 	jw_put_text(&w, "type", STR("error:api"));
 	jw_put_null(&w, "execution_id");
 	answer_time(&w, "at", cx->now_ms);

@@ -16,6 +16,7 @@
 #include "jobs/queue_stat.h"
 #include "jobs/worker_stat.h"
 #include "net/http.h"
+#include "ops/prune.h"
 #include "store/sql_ai.h"
 #include "store/sql_hook_key.h"
 #include "store/sql_idempotency.h"
@@ -205,6 +206,14 @@ enum err chore_partitions(struct ctx *cx)
 	return sql_partitions_keep(cx->db, &in, NULL);
 }
 
+enum err chore_prune(struct ctx *cx)
+{
+	TRY(prune_tenants(cx));
+	return prune_versions(cx);
+}
+
+enum err chore_live_count(struct ctx *cx) { return prune_counts(cx); }
+
 enum err chore_credential_purge(struct ctx *cx)
 {
 	int purged;
@@ -236,6 +245,7 @@ EXPIRE(hook_key)
 EXPIRE(hook_wish)
 EXPIRE(sync)
 EXPIRE(dead_job)
+EXPIRE(live_run)
 EXPIRE(agent_message)
 EXPIRE(ai_usage)
 
@@ -282,6 +292,8 @@ enum err chore_expire(struct ctx *cx)
 		{ expire_sync, 90 * DAY_MS },
 		{ expire_mail, 30 * DAY_MS },
 		{ expire_event_key, (cx->config->retention_event_days + 1) * DAY_MS },
+		/* As the executions, whose days are dropped up to a day later. */
+		{ expire_live_run, (cx->config->retention_execution_days + 1) * DAY_MS },
 		{ expire_dead_job, cx->config->retention_dead_job_days * DAY_MS },
 		{ expire_agent_message, cx->config->retention_ai_days * DAY_MS },
 		{ expire_ai_usage, cx->config->retention_ai_days * DAY_MS },

@@ -118,6 +118,7 @@ enum err ctl_doctor(struct ctl *ctl)
 		return ctl_say(ERR_NO_MEMORY, "starting");
 	open_catalog(&doctor);
 	doctor_look_at_machine(&doctor);
+	doctor_look_beside(&doctor);
 	doctor_look_at_database(&doctor);
 	doctor_look_at_keys(&doctor);
 	doctor_look_from_outside(&doctor);

@@ -34,6 +34,7 @@ void doctor_say(struct doctor *doctor, const char *about, const char *format, ..
 void doctor_look_at_database(struct doctor *doctor);
 void doctor_look_at_keys(struct doctor *doctor);
 void doctor_look_at_machine(struct doctor *doctor); /* disk, sockets, the worker, latch-expr, [egress] */
+void doctor_look_beside(struct doctor *doctor);     /* the kernel, pdftotext, nginx's live runs */
 void doctor_look_at_clients(struct doctor *doctor); /* OAuth clients and redirect URIs */
 void doctor_look_from_outside(struct doctor *doctor);
 

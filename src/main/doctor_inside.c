@@ -47,7 +47,7 @@ static bool look_at_account(struct doctor *d, enum account account, const char *
 static void look_at_accounts(struct doctor *d)
 {
 	const struct config *config = d->ctl->config;
-	bool all = look_at_account(d, ACCOUNT_CTL, config->database_ctl_user, &d->db);
+	bool all = d->db != NULL; /* latchctl's own was tried first */
 
 	all &= look_at_account(d, ACCOUNT_FRONT, config->database_front_user, NULL);
 	all &= look_at_account(d, ACCOUNT_VAULT, config->database_vault_user, NULL);
@@ -79,15 +79,17 @@ static void look_at_schema(struct doctor *d)
 			  version);
 }
 
-static void look_at_durability(struct doctor *d)
+/* False: the programs refuse to use it as it is set. */
+static bool look_at_durability(struct doctor *d)
 {
 	const size_t before = d->faults;
 	struct sql_doctor_settings_row row;
+	bool durable;
 
 	if (sql_doctor_settings(d->db, &row) != OK) {
 		doctor_fault(d, "durability", "Run latchctl migrate.",
 			     "The server's settings can't be read.");
-		return;
+		return true;
 	}
 	if (row.flush != 1)
 		doctor_fault(
@@ -105,24 +107,29 @@ static void look_at_durability(struct doctor *d)
 		doctor_fault(d, "durability",
 			     "Set innodb_doublewrite = ON in the server's configuration.",
 			     "innodb_doublewrite is off: a power failure may leave torn pages.");
-	if (d->faults == before)
+	durable = d->faults == before;
+	if (durable)
 		doctor_ok(d, "durability", "What is committed is on disk (MariaDB %.*s).",
 			  STR_ARG(row.version));
 	doctor_compare_clock(d, "the database", row.now_ms);
+	return durable;
 }
 
 void doctor_look_at_database(struct doctor *d)
 {
 	struct ctx *cx = &d->ctl->cx;
 
-	look_at_accounts(d);
+	(void)look_at_account(d, ACCOUNT_CTL, d->ctl->config->database_ctl_user, &d->db);
 	cx->db = d->db; /* closed by latchctl's frame */
-	if (!d->db)
+	if (!d->db) {
+		look_at_accounts(d);
 		return;
+	}
 	cx->who = (struct principal){ .who = WHO_SYSTEM, .live = true };
 	ctx_enter(cx);
 	look_at_schema(d);
-	look_at_durability(d);
+	if (look_at_durability(d))
+		look_at_accounts(d);
 }
 
 /* --- the keys ------------------------------------------------------------------------- */

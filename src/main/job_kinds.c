@@ -1,5 +1,6 @@
 #include "main/job_kinds.h"
 
+#include "connect/revoke.h"
 #include "flow/execution.h"
 #include "hook/forward.h"
 #include "hook/visit.h"

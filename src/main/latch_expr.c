@@ -2,8 +2,6 @@
  * latch-expr: evaluates users' expressions, as a user of its own, which owns nothing. The program takes connections
  * and makes a child for each; only children read what somebody wrote.
  */
-#include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -69,32 +67,13 @@ static enum err run(struct program *program)
 	return host_run(&program->options);
 }
 
-static int usage(FILE *out)
-{
-	fprintf(out, "usage: latch-expr [--config FILE]\n       latch-expr --version\n");
-	return out == stdout ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option OPTIONS[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct program program = { .listener = { .fd = -1 } };
-	int option;
+	int status;
 
-	while ((option = getopt_long(argc, argv, "c:hv", OPTIONS, NULL)) != -1) {
-		switch (option) {
-		case 'c': program.config_path = optarg; break;
-		case 'v': puts("latch-expr " LATCHWORK_VERSION); return EXIT_SUCCESS;
-		default: return usage(option == 'h' ? stdout : stderr);
-		}
-	}
-	if (optind != argc)
-		return usage(stderr);
+	if (!start_options(argc, argv, "latch-expr", &program.config_path, &status))
+		return status;
 	enum err e = start_process("latch-expr");
 	if (e == OK)
 		e = run(&program);

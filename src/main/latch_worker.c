@@ -7,8 +7,6 @@
  * and mails and deliveries don't wait with them. More of them on other hosts
  * don't disturb each other.
  */
-#include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +26,7 @@
 #include "jobs/loop.h"
 #include "jobs/runner.h"
 #include "jobs/tally.h"
+#include "jobs/worker_stat.h"
 #include "knowledge/reader.h"
 #include "main/chores.h"
 #include "main/job_kinds.h"
@@ -44,8 +43,8 @@ enum { PROCESSES_WITH_ROLES = 3 };
 /* The master: everything here is inherited by the processes that it starts. */
 struct program {
 	const char *config_path;
-	struct config *config;
-	struct catalog *catalog;
+	struct loaded now;
+	struct loaded before; /* during a reload: what it was */
 	struct metrics *metrics;
 	struct calls *calls;
 	struct calls *seats; /* who has jobs of QUEUE_CALL under way */
@@ -87,12 +86,12 @@ static struct ctx *open_context(void *arg, struct id tenant)
 	*cx = (struct ctx){
 		.arena = worker->arena[worker->open],
 		.db = worker->db,
-		.config = program->config,
+		.config = program->now.config,
 		.vault_keys = worker->vault_keys,
 		.front_keys = worker->front_keys,
 		.egress = worker->egress,
 		.expr = worker->expr,
-		.catalog = program->catalog,
+		.catalog = program->now.catalog,
 		.calls = program->calls,
 		.metrics = program->metrics,
 		.tally = program->tally,
@@ -179,7 +178,7 @@ static enum runner_role role_of(const struct worker *worker)
 static int64_t seats_of_tenant(const struct worker *worker)
 {
 	int64_t processes = worker->program->options.workers, callers = processes - 2;
-	int64_t most = worker->program->config->limits_calls_per_tenant;
+	int64_t most = worker->program->now.config->limits_calls_per_tenant;
 
 	if (callers < 2)
 		return 1;
@@ -220,7 +219,7 @@ static void rung(void *arg)
 
 static enum err open_worker(struct worker *worker)
 {
-	const struct config *config = worker->program->config;
+	const struct config *config = worker->program->now.config;
 
 	TRY(start_keys(config, KEYS_VAULT, &worker->vault_keys));
 	TRY(start_keys(config, KEYS_FRONT, &worker->front_keys));
@@ -258,6 +257,21 @@ static void work(struct worker *worker)
 	});
 }
 
+/*
+ * What has been counted since the last chore of that name ends with the last process: each writes it down when it
+ * leaves.
+ */
+static void write_counts(struct worker *worker)
+{
+	struct ctx *cx = open_context(worker, ID_NIL);
+	enum err e = cx ? worker_stat_write(cx) : ERR_INTERNAL;
+
+	if (e != OK)
+		log_write(LOG_WARN, "what was counted can't be written down", LOG_FIELDS(log_err(e)));
+	if (cx)
+		close_context(worker, cx);
+}
+
 static enum err prepare_chores(struct worker *worker)
 {
 	const struct chores_host host = { .arg = worker, .now_ms = now_ms, .ready = ready, .call = call_chore };
@@ -280,7 +294,7 @@ static enum err prepare(struct worker *worker)
 		.handler = JOB_HANDLERS,
 		.burial = JOB_BURIALS,
 		.ring = ring,
-		.poll_ms = worker->program->config->worker_poll_ms,
+		.poll_ms = worker->program->now.config->worker_poll_ms,
 		.role = role_of(worker),
 		.admits = admits,
 	};
@@ -306,6 +320,7 @@ static int live(void *arg, const struct worker_seat *seat)
 		metrics_add(worker->program->metrics, METRIC_WORKER_STARTS, 1);
 		seat_say_ready(seat);
 		work(worker);
+		write_counts(worker);
 	} else {
 		log_write(LOG_ERROR, "a worker can't start", LOG_FIELDS(log_err(e)));
 	}
@@ -319,9 +334,9 @@ static int live(void *arg, const struct worker_seat *seat)
 
 static void set_options(struct program *program)
 {
-	program->options.workers = (unsigned)program->config->worker_processes;
-	program->options.pidfile = program->config->worker_pidfile;
-	program->options.drain_ms = (int)program->config->server_drain_ms;
+	program->options.workers = (unsigned)program->now.config->worker_processes;
+	program->options.pidfile = program->now.config->worker_pidfile;
+	program->options.drain_ms = (int)program->now.config->server_drain_ms;
 }
 
 /* A wrong root key ends the start; a database that is away is waited for. */
@@ -347,81 +362,65 @@ static enum err check_keys(const struct config *config)
 /* What can't be opened leaves everything as it was. */
 static enum err reload(void *arg)
 {
-	struct program *program = arg, next = *program;
+	struct program *program = arg;
+	struct loaded next = { 0 };
 	enum err e;
 
 	TRY(start_config(program->config_path, &next.config));
-	next.catalog = NULL;
 	e = start_catalog(next.config, &next.catalog);
 	if (e == OK)
 		e = check_keys(next.config);
 	if (e != OK) {
-		catalog_free(next.catalog);
-		config_free(next.config);
+		start_unload(&next);
 		return e;
 	}
-	catalog_free(program->catalog);
-	struct config *old = program->config;
-	program->config = next.config;
-	program->catalog = next.catalog;
-	set_options(program); /* from here on nothing points into the old one */
-	config_free(old);
+	start_reload(&program->now, &program->before, &next);
+	set_options(program);
 	return OK;
+}
+
+static void reloaded(void *arg, bool taken)
+{
+	struct program *program = arg;
+
+	start_reloaded(&program->now, &program->before, taken);
+	set_options(program); /* nothing points into the other one any more */
 }
 
 static enum err run(struct program *program)
 {
-	TRY(start_config(program->config_path, &program->config));
-	TRY(start_catalog(program->config, &program->catalog));
-	TRY(check_keys(program->config));
+	TRY(start_config(program->config_path, &program->now.config));
+	TRY(start_catalog(program->now.config, &program->now.catalog));
+	TRY(check_keys(program->now.config));
 	TRY(metrics_new(&program->metrics));
 	TRY(calls_new(program->metrics, &program->calls));
 	TRY(calls_new(NULL, &program->seats));
 	TRY(tally_new(&program->tally));
-	TRY(bell_hang(program->config->worker_bell, &program->bell_fd));
+	TRY(bell_hang(program->now.config->worker_bell, &program->bell_fd));
 	TRY(chime_hang(&program->chime));
-	program->options = (struct pool_options){ .arg = program, .reload = reload, .live = live };
+	program->options =
+		(struct pool_options){ .arg = program, .live = live, .reload = reload, .reloaded = reloaded };
 	set_options(program);
-	if (program->config->server_sandbox)
+	if (program->now.config->server_sandbox)
 		TRY(sandbox_jobs());
 	return pool_run(&program->options);
 }
 
-static int usage(FILE *out)
-{
-	fprintf(out, "usage: latch-worker [--config FILE]\n       latch-worker --version\n");
-	return out == stdout ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option OPTIONS[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct program program = { .bell_fd = -1 };
-	int option;
+	int status;
 
 	/* Its own child: see knowledge/reader.h. */
 	if (argc == 3 && str_eq(str_of(argv[1]), STR(READER_OPTION)))
 		return reader_main(argv[2]);
-	while ((option = getopt_long(argc, argv, "c:hv", OPTIONS, NULL)) != -1) {
-		switch (option) {
-		case 'c': program.config_path = optarg; break;
-		case 'v': puts("latch-worker " LATCHWORK_VERSION); return EXIT_SUCCESS;
-		default: return usage(option == 'h' ? stdout : stderr);
-		}
-	}
-	if (optind != argc)
-		return usage(stderr);
+	if (!start_options(argc, argv, "latch-worker", &program.config_path, &status))
+		return status;
 	enum err e = start_process("latch-worker");
 	if (e == OK)
 		e = run(&program);
 	if (e != OK)
 		log_write(LOG_ERROR, "the worker can't start", LOG_FIELDS(log_err(e)));
-	catalog_free(program.catalog);
-	config_free(program.config);
+	start_unload(&program.now);
 	return e == OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

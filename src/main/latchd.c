@@ -34,9 +34,8 @@
 struct program {
 	const char *config_path;
 	enum route_pool pool;
-	struct config *config;
-	struct catalog *catalog; /* read-only: the workers have it since their fork, as the configuration */
-	struct templates *templates; /* the same; NULL in the vault pool */
+	struct loaded now;
+	struct loaded before; /* during a reload: what it was */
 	struct metrics *metrics;
 	struct rate_table *rates;
 	struct calls *calls; /* NULL in the front pool */
@@ -85,14 +84,14 @@ static enum err open_identity(const struct config *config, struct keyring *front
 
 static enum err enter_sandbox(const struct program *program)
 {
-	if (!program->config->server_sandbox)
+	if (!program->now.config->server_sandbox)
 		return OK;
 	return program->pool == ROUTE_FRONT ? sandbox_front() : sandbox_vault();
 }
 
 static enum err open_worker(const struct program *program, struct worker *worker)
 {
-	const struct config *config = program->config;
+	const struct config *config = program->now.config;
 
 	TRY(start_keys(config, KEYS_FRONT, &worker->front_keys));
 	if (program->pool == ROUTE_VAULT) {
@@ -111,8 +110,8 @@ static enum err open_worker(const struct program *program, struct worker *worker
 			.identity = worker->identity,
 			.front_keys = worker->front_keys,
 			.vault_keys = worker->vault_keys,
-			.catalog = program->catalog,
-			.templates = program->templates,
+			.catalog = program->now.catalog,
+			.templates = program->now.templates,
 			.egress = worker->egress,
 			.expr = worker->expr,
 			.calls = program->calls,
@@ -151,7 +150,7 @@ static void worker_stop(void *state) { worker_free(state); }
 
 static void set_options(struct program *program)
 {
-	const struct config *config = program->config;
+	const struct config *config = program->now.config;
 	bool front = program->pool == ROUTE_FRONT;
 	struct pool_options *o = &program->options;
 
@@ -165,7 +164,7 @@ static void set_options(struct program *program)
 
 static enum err enter_master_sandbox(const struct program *program)
 {
-	if (!program->config->server_sandbox)
+	if (!program->now.config->server_sandbox)
 		return OK;
 	return program->pool == ROUTE_FRONT ? sandbox_front_master() : sandbox_vault_master();
 }
@@ -186,12 +185,12 @@ static enum err check_keys(const struct program *program)
 {
 	struct keyring *front = NULL, *vault = NULL;
 	struct db *db = NULL;
-	enum err e = start_keys(program->config, KEYS_FRONT, &front);
+	enum err e = start_keys(program->now.config, KEYS_FRONT, &front);
 
 	if (e == OK && program->pool == ROUTE_VAULT)
-		e = start_keys(program->config, KEYS_VAULT, &vault);
+		e = start_keys(program->now.config, KEYS_VAULT, &vault);
 	if (e == OK)
-		e = start_database(program->config, pool_account(program->pool), &db);
+		e = start_database(program->now.config, pool_account(program->pool), &db);
 	if (e == OK)
 		e = check_key_set(db, front, FRONT_PURPOSE);
 	if (e == OK && vault)
@@ -208,7 +207,7 @@ static enum err check_egress(const struct program *program)
 	struct egress_policy *policy = NULL;
 
 	if (program->pool == ROUTE_VAULT)
-		TRY(start_egress(program->config, &policy));
+		TRY(start_egress(program->now.config, &policy));
 	egress_policy_free(policy);
 	return OK;
 }
@@ -216,51 +215,45 @@ static enum err check_egress(const struct program *program)
 /* What is read from files besides the configuration. */
 static enum err load(struct program *program)
 {
-	TRY(start_catalog(program->config, &program->catalog));
-	return program->pool == ROUTE_FRONT ? start_templates(program->config, &program->templates) : OK;
+	TRY(start_catalog(program->now.config, &program->now.catalog));
+	return program->pool == ROUTE_FRONT ? start_templates(program->now.config, &program->now.templates) : OK;
 }
 
-static void unload(struct program *program)
-{
-	templates_free(program->templates);
-	catalog_free(program->catalog);
-	config_free(program->config);
-	program->templates = NULL;
-	program->catalog = NULL;
-	program->config = NULL;
-}
-
-/* Workers of the old generation have copies of what the old one read, since their fork. */
 static enum err reload(void *arg)
 {
-	struct program *program = arg, next = *program, old = *program;
+	struct program *program = arg, next = *program;
 	enum err e;
 
-	TRY(start_config(program->config_path, &next.config));
-	next.catalog = NULL;
-	next.templates = NULL;
+	next.now = (struct loaded){ 0 };
+	TRY(start_config(program->config_path, &next.now.config));
 	e = check_keys(&next);
 	if (e == OK)
 		e = check_egress(&next);
 	if (e == OK)
 		e = load(&next);
 	if (e != OK) {
-		unload(&next);
+		start_unload(&next.now);
 		return e;
 	}
-	program->config = next.config;
-	program->catalog = next.catalog;
-	program->templates = next.templates;
-	set_options(program); /* from here on nothing points into the old ones */
-	unload(&old);
+	start_reload(&program->now, &program->before, &next.now);
+	set_options(program);
 	return OK;
+}
+
+/* Workers of the old generation have copies of the old ones, since their fork. */
+static void reloaded(void *arg, bool taken)
+{
+	struct program *program = arg;
+
+	start_reloaded(&program->now, &program->before, taken);
+	set_options(program); /* nothing points into the other one any more */
 }
 
 static enum err open_listener(const struct program *program, struct listener *ret_listener)
 {
 	bool front = program->pool == ROUTE_FRONT;
-	const char *group = front ? program->config->front_socket_group : program->config->vault_socket_group;
-	const char *path = front ? program->config->front_socket : program->config->vault_socket;
+	const char *group = front ? program->now.config->front_socket_group : program->now.config->vault_socket_group;
+	const char *path = front ? program->now.config->front_socket : program->now.config->vault_socket;
 	const char *why = "";
 	enum err e = listen_open(
 		&(struct listen_options){ .path = path, .group = group[0] ? group : NULL, .patience_ms = 2000 },
@@ -289,6 +282,7 @@ static enum err run_pool(struct program *program)
 		.listener = &listener,
 		.arg = program,
 		.reload = reload,
+		.reloaded = reloaded,
 		.worker = { .arg = program,
 			    .start = worker_start,
 			    .handle = worker_handle,
@@ -348,7 +342,7 @@ int main(int argc, char **argv)
 	if (!has_pool || optind != argc)
 		return usage(stderr);
 	bool ran = start_process(program.pool == ROUTE_FRONT ? "latchd front" : "latchd vault") == OK &&
-		   start_config(program.config_path, &program.config) == OK && run_pool(&program) == OK;
-	unload(&program);
+		   start_config(program.config_path, &program.now.config) == OK && run_pool(&program) == OK;
+	start_unload(&program.now);
 	return ran ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -11,6 +11,7 @@
 #include "core/outbound.h"
 #include "crypt/keyring.h"
 #include "flow/templates.h"
+#include "ops/durable.h"
 #include "store/db.h"
 
 enum { SECRET_FILE_MAX = 4096 };
@@ -27,6 +28,12 @@ static enum err read_secret(const char *path, struct secret *ret_secret)
 			  LOG_FIELDS(log_text("path", path), log_errno(errno)));
 	return e;
 }
+
+/*
+ * Whoever acknowledges what a power failure takes away again had better not answer. Who operates the service is let in:
+ * latchctl doctor says what is wrong.
+ */
+static enum err want_durable(struct db *db) { return durable_database(db) ? OK : ERR_NOT_READY; }
 
 enum err start_database(const struct config *config, enum account account, struct db **ret_db)
 {
@@ -50,6 +57,7 @@ enum err start_database(const struct config *config, enum account account, struc
 			.password = &password,
 			.connect_timeout_s = (int)((config->database_connect_timeout_ms + 999) / 1000),
 			.statement_s = (int)((config->database_statement_timeout_ms + 999) / 1000),
+			.greet = account < ACCOUNT_CTL ? want_durable : NULL,
 		},
 		ret_db);
 }
@@ -119,4 +127,28 @@ enum err start_templates(const struct config *config, struct templates **ret_tem
 	if (e != OK)
 		log_write(LOG_ERROR, "the templates can't be used", LOG_FIELDS(log_err(e), log_text("why", why)));
 	return e;
+}
+
+void start_unload(struct loaded *loaded)
+{
+	templates_free(loaded->templates);
+	catalog_free(loaded->catalog);
+	config_free(loaded->config);
+	*loaded = (struct loaded){ 0 };
+}
+
+void start_reload(struct loaded *now, struct loaded *before, const struct loaded *next)
+{
+	*before = *now;
+	*now = *next;
+}
+
+void start_reloaded(struct loaded *now, struct loaded *before, bool taken)
+{
+	struct loaded given_up = taken ? *before : *now;
+
+	if (!taken)
+		*now = *before;
+	*before = (struct loaded){ 0 };
+	start_unload(&given_up);
 }

@@ -1,5 +1,7 @@
 /* What every program does, also one that has no key and no database. */
+#include <getopt.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -18,6 +20,37 @@ enum err start_process(const char *program)
 	umask(0077);
 	log_setup(program, LOG_INFO);
 	return json_setup();
+}
+
+static int usage(FILE *out, const char *program)
+{
+	fprintf(out, "usage: %s [--config FILE]\n       %s --version\n", program, program);
+	return out == stdout ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+bool start_options(int argc, char **argv, const char *program, const char **ret_path, int *ret_status)
+{
+	static const struct option OPTIONS[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	*ret_path = NULL;
+	while ((option = getopt_long(argc, argv, "c:hv", OPTIONS, NULL)) != -1) {
+		if (option == 'c') {
+			*ret_path = optarg;
+			continue;
+		}
+		if (option == 'v')
+			printf("%s " LATCHWORK_VERSION "\n", program);
+		*ret_status = option == 'v' ? EXIT_SUCCESS : usage(option == 'h' ? stdout : stderr, program);
+		return false;
+	}
+	*ret_status = optind == argc ? EXIT_SUCCESS : usage(stderr, program);
+	return optind == argc;
 }
 
 enum err start_config(const char *path, struct config **ret_config)

@@ -6,6 +6,7 @@
 #include "core/operations.h"
 #include "crypt/keyring.h"
 #include "fcgi/reply.h"
+#include "ops/durable.h"
 #include "store/db.h"
 #include "store/migrate.h"
 #include "vault/root_key.h"
@@ -58,7 +59,8 @@ enum err ready_get(struct ctx *cx, const struct ready_get_in *in, struct reply *
 	bool schema = database && schema_is_current(cx->db);
 	bool keys = database && keys_fit(cx);
 	bool disk = disk_has_room(cx->config);
-	bool ready = database && schema && keys && disk;
+	bool durability = database && durable_database(cx->db);
+	bool ready = database && durability && schema && keys && disk;
 	struct json_writer w;
 
 	(void)in;
@@ -71,6 +73,7 @@ enum err ready_get(struct ctx *cx, const struct ready_get_in *in, struct reply *
 	jw_key(&w, "checks");
 	jw_object(&w);
 	put_check(&w, "database", database);
+	put_check(&w, "durability", durability);
 	put_check(&w, "schema", schema);
 	put_check(&w, "keys", keys);
 	put_check(&w, "disk", disk);

@@ -129,6 +129,13 @@ static bool try_connect(struct db *db, MYSQL *mysql)
 	return got != NULL;
 }
 
+static enum err try_later(struct db *db)
+{
+	db->host++;
+	db->next_try_us = clock_monotonic_us() + PAUSE_AFTER_FAILURE_US;
+	return ERR_DB_LOST;
+}
+
 enum err db_connect(struct db *db)
 {
 	MYSQL *mysql;
@@ -146,11 +153,13 @@ enum err db_connect(struct db *db)
 				     log_text("server", db->options.socket ? db->options.socket
 									   : db->options.hosts)));
 		mysql_close(mysql);
-		db->host++;
-		db->next_try_us = clock_monotonic_us() + PAUSE_AFTER_FAILURE_US;
-		return ERR_DB_LOST;
+		return try_later(db);
 	}
 	db->mysql = mysql;
+	if (db->options.greet && db->options.greet(db) != OK) {
+		db_lose(db);
+		return try_later(db);
+	}
 	return OK;
 }
 

@@ -30,6 +30,7 @@ static enum err copy_options(struct db *db, const struct db_options *options)
 	db->options.io_timeout_s = seconds(options->io_timeout_s, 30);
 	db->options.lock_wait_s = seconds(options->lock_wait_s, 5);
 	db->options.statement_s = seconds(options->statement_s, 20);
+	db->options.greet = options->greet;
 	return OK;
 }
 

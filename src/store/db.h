@@ -31,6 +31,11 @@ struct db_options {
 	int io_timeout_s;
 	int lock_wait_s;
 	int statement_s; /* negative: no limit (migrations) */
+	/*
+	 * Asked on each new connection before it is used for anything else. Anything but OK gives it up,
+	 * as if the server were away. NULL: nothing is asked.
+	 */
+	enum err (*greet)(struct db *db);
 };
 
 /* A connection that isn't open yet. The option texts are copied. ERR_NO_MEMORY. */

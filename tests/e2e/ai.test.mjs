@@ -175,7 +175,7 @@ for (const provider of PROVIDERS) {
     assert.equal(output_data.text, "Well, 42.");
     assert.equal(speech(events), "Well, 42.");
     assert.ok(events.filter(({ type }) => type === "ai:chunk").length > 1, "piece by piece");
-    assert.deepEqual(events.map(({ id }) => id), events.map((_, i) => i + 1));
+    assert.deepEqual(events.map(({ number }) => number), events.map((_, i) => i + 1));
     assert.deepEqual(events, await does("GET", `/executions/${execution_id}/events?limit=100`));
   });
 }

@@ -73,8 +73,8 @@ test("no account has a right at large, or one to change the schema", () => {
 const BASE_TABLES = {
   front: "api_token connector hook issuer_tenant membership session tenant workflow workflow_trigger",
   vault: "api_token invitation issuer_tenant membership oauth_state session tenant",
-  worker: "agent_message ai_usage audit connector credential hook invitation job job_history oauth_state session sync_run tenant_key token_refresh workflow_schedule",
-  ctl: "audit event job membership session tenant tenant_key",
+  worker: "agent_message ai_usage audit connector credential execution execution_live hook invitation job job_history live_run oauth_state session sync_run tenant_key tenant_retention token_refresh workflow workflow_schedule",
+  ctl: "audit connector event job membership session tenant tenant_key",
 };
 
 test("tenants' own tables are out of reach, but for a few that are named here", () => {
@@ -84,6 +84,21 @@ test("tenants' own tables are out of reach, but for a few that are named here", 
       AND c.TABLE_NAME = t.TABLE_NAME AND c.COLUMN_NAME = 'tenant_id' WHERE p.User = 'latch_${account}' ORDER BY 1`).flat();
     assert.equal(tables.join(" "), BASE_TABLES[account], account);
   }
+});
+
+/** Tables whose rows are no tenant's, and why. */
+const NOBODYS = {
+  audit_chain: "ties the rows of all tenants together", event_key: "hashes that events are known by", hook_fetched_key: "keys that providers publish",
+  hook_wanted_key: "which of them are waited for", idempotency: "hashes of tenant and key; the answer is sealed by the client's key",
+  jwks: "keys that issuers publish", jwks_refresh: "when they were fetched", login_throttle: "hashes of addresses", mail: "for people, sealed",
+  one_time_token: "of people", queue_stat: "figures", refresh_token: "of sessions, which are a tenant's", root_key: "names of root keys",
+  schema_migration: "of the schema", user: "people, who may be in several", worker_stat: "figures",
+};
+
+test("each table says whose a row is, but for a few that are named here", () => {
+  const tables = lw.sql(`SELECT TABLE_NAME FROM information_schema.TABLES t WHERE TABLE_SCHEMA = 'latchwork' AND TABLE_TYPE = 'BASE TABLE' AND NOT EXISTS
+    (SELECT 1 FROM information_schema.COLUMNS c WHERE c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME AND c.COLUMN_NAME = 'tenant_id')`).flat();
+  assert.deepEqual(tables.toSorted(), Object.keys(NOBODYS));
 });
 
 test("the audit trail can be added to, by every account, and changed by none", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import fs from "node:fs";
+import http from "node:http";
 import https from "node:https";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -27,8 +28,9 @@ after(async () => {
 });
 
 /** Runs it beside this process, in which servers answer: {status, found}. */
-async function doctor({ env = {}, args = [], conf = lw.conf } = {}) {
-  const { error, stdout, stderr } = await new Promise((done) => execFile(path.join(lw.program, "bin/latchctl"), ["doctor", "--json", "--ca", trusted, ...args],
+async function doctor({ env = {}, args = [], conf = lw.conf, under = [] } = {}) {
+  const [program, ...line] = [...under, path.join(lw.program, "bin/latchctl"), "doctor", "--json", "--ca", trusted, ...args];
+  const { error, stdout, stderr } = await new Promise((done) => execFile(program, line,
     { encoding: "utf8", env: { PATH: process.env.PATH, LATCHWORK_CONF: conf, ...env } }, (e, out, err) => done({ error: e, stdout: out, stderr: err })));
   assert.ok(stdout.trim(), stderr);
   return { status: error ? error.code : 0, found: JSON.parse(stdout) };
@@ -73,7 +75,8 @@ test("a good installation has no fault, and the redirect URI to register is prin
   const { status, found } = await doctor();
   assert.equal(told(found), "");
   assert.equal(status, 0);
-  for (const about of ["database", "durability", "schema", "clock", "keys", "disk", "pools", "egress", "catalogue", "tls", "proxy", "redirect"])
+  for (const about of ["database", "durability", "schema", "clock", "keys", "disk", "pools", "latch-expr", "egress", "kernel", "pdftotext", "live",
+    "catalogue", "tls", "proxy", "redirect"])
     assert.ok(found.some((each) => each.about === about && each.state === "ok"), about);
   const uris = (list) => list.filter(({ state, about }) => state === "note" && about === "redirect").map(({ words }) => words.split(": ")[1]);
   assert.deepEqual(uris(found), [`${lw.url}/api/v1/oauth/callback/xero`]);
@@ -137,7 +140,7 @@ test("a proxy that changes what passes is named, with what it changes", async ()
 test("a database that may forget what it committed is named", async () => {
   lw.sql("SET GLOBAL innodb_flush_log_at_trx_commit = 2");
   try {
-    await finds(/durability: innodb_flush_log_at_trx_commit is 2/, {}, { only: ["durability"] });
+    await finds(/durability: innodb_flush_log_at_trx_commit is 2[^]*isn't ready: durability failed/, {}, { only: ["durability", "pools"] });
   } finally {
     lw.sql("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
   }
@@ -183,6 +186,27 @@ test("what the configuration has wrong about clients and the way out is named", 
   await finds(/client: \[client slack\]: .*can't be read/, more("[client slack]\nclient_id = x\nclient_secret_file = /nonexistent"), { only: ["client"] });
   await finds(/egress: \[egress\]: /, { env: { LATCHWORK_EGRESS_ALLOW_HOSTS: "http://x" } }, { only: ["egress"] });
   await finds(/disk: .*less than server.min_free_mib/, { env: { LATCHWORK_SERVER_MIN_FREE_MIB: "1048576", LATCHWORK_SERVER_STATE_DIR: "/dev/shm" } }, { only: ["disk"] });
+});
+
+test("an evaluator and an nginx that don't answer are named", async () => {
+  const nobody = path.join(ca.directory, "nobody.sock"), stranger = path.join(ca.directory, "stranger.sock");
+  await finds(/latch-expr: latch-expr doesn't answer on .*nobody/, { env: { LATCHWORK_EXPRESSION_SOCKET: nobody } }, { only: ["latch-expr"] });
+  await finds(/live: Nobody listens on .*nobody/, { env: { LATCHWORK_LIVE_SOCKET: nobody } }, { only: ["live"] });
+  const server = http.createServer((_, response) => response.writeHead(404).end());
+  servers.push(server);
+  await new Promise((done) => server.listen(stranger, done));
+  await finds(/live: What listens on .*stranger.* takes no messages/, { env: { LATCHWORK_LIVE_SOCKET: stranger } }, { only: ["live"] });
+});
+
+test("a kernel that can't confine a reader of PDFs, and a reader that isn't there, are named", async () => {
+  const without = (call) => ({ under: ["/usr/bin/python3", new URL("lib/refuse_calls.py", import.meta.url).pathname, String(call)] });
+  if (process.arch === "x64") { // the numbers are its own
+    await finds(/kernel: The kernel has no Landlock/, without(444), { only: ["kernel"] });
+    await finds(/kernel: The kernel filters no system calls/, without(317), { only: ["kernel"] });
+  }
+  if (process.getuid() === 0)
+    await finds(/pdftotext: PDFs can't be read here/, { under: ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /usr/bin/pdftotext && exec "$@"', "sh"] },
+      { only: ["pdftotext"] });
 });
 
 test("a pool and a worker that don't run are named", async () => {

@@ -28,15 +28,36 @@ test("a workflow of two steps is run, and its history shows what each step got a
   assert.deepEqual(list, [done]);
 });
 
+test("an integer that an expression only passes on keeps its digits, and what is a fraction stays one", async () => {
+  const steps = [{ id: "all", type: "for_each", config: { items: ".input.ids", step: { type: "respond", config: { body: { id: "{{ .item }}", text: "no. {{ .item }}" } } } } },
+    transform("first", ".steps.all[0].id"), respond("end", { first: "{{ .steps.first }}", all: "{{ .steps.all }}", part: "{{ .input.part }}" })];
+  const workflow = await flows.make(steps), body = '{"input_data":{"ids":[9007199254740993,-9223372036854775807],"part":0.1}}';
+  const started = await lw.api("POST", `/api/v1/workflows/${workflow}/execute`, { token: flows.token, body, headers: { "Content-Type": "application/json" } });
+  const { execution_id: id } = await flows.over(started.json.execution_id);
+  const { text } = await lw.api("GET", `/api/v1/executions/${id}`, { token: flows.token });
+  assert.match(text, /"step_id":"first".*?"output_data":9007199254740993,/);
+  assert.match(text, /"output_data":\[\{"id":9007199254740993,"text":"no\. 9007199254740993"\},\{"id":-9223372036854775807,"text":"no\. -9223372036854775807"\}\]/);
+  assert.equal((await flows.get(id)).output_data.part, 0.1);
+  const whole = await flows.make([respond("end", { first: "{{ .input.ids[0] }}" })]);
+  const one = (await lw.api("POST", `/api/v1/workflows/${whole}/execute`, { token: flows.token, body, headers: { "Content-Type": "application/json" } })).json.execution_id;
+  await flows.over(one);
+  assert.match((await lw.api("GET", `/api/v1/executions/${one}`, { token: flows.token })).text, /"output_data":\{"first":9007199254740993\}/);
+});
+
 test("what happened is told in order, in pages, and only what came after what was seen", async () => {
   const done = await flows.runs([transform("one", "1"), respond("two", "{{ .steps.one + 1 }}")]);
   const all = await flows.events(done.execution_id);
-  assert.deepEqual(all.map(({ id }) => id), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(all.map(({ number }) => number), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(all.map(({ id }) => id), all.map(({ number }) => `${done.execution_id}:${number}`));
   assert.deepEqual(all.map(({ type, data }) => [type, data.node_id]), [["session:started", undefined], ["workflow:node_activated", "one"],
     ["node:execution_complete", "one"], ["workflow:node_activated", "two"], ["node:execution_complete", "two"], ["workflow:finished", undefined]]);
   assert.deepEqual(all.at(-1).data, { status: "completed", output_data: 2 });
   assert.deepEqual(await flows.events(done.execution_id, "?after=2&limit=3"), all.slice(2, 5));
+  assert.deepEqual(await flows.events(done.execution_id, `?after=${all[1].id}&limit=3`), all.slice(2, 5));
   assert.deepEqual(await flows.events(done.execution_id, "?after=6"), []);
+  const { execution_id: other } = await flows.runs([transform("one", "1")]);
+  for (const after of [`${other}:2`, "9999999999", "-1", "two"])
+    await flows.does("GET", `/api/v1/executions/${done.execution_id}/events?after=${after}`, undefined, 400);
 });
 
 test("branches run, meet again, and a step whose condition is false is skipped with all behind it", async () => {

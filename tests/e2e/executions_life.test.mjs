@@ -57,7 +57,7 @@ test("branches that wake at the same moment in several processes are each done o
   assert.equal(done.status, "completed");
   assert.ok(done.step_executions.every((s) => s.status === "completed" && s.attempt === 1));
   const events = await flows.allEvents(id);
-  assert.deepEqual(events.map((e) => e.id), events.map((_, i) => i + 1));
+  assert.deepEqual(events.map((e) => e.number), events.map((_, i) => i + 1));
   assert.equal(events.filter((e) => e.type === "node:execution_complete").length, 25);
   await noJobs();
 });

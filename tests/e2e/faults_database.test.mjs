@@ -22,6 +22,9 @@ function startLoad(t) {
   return load;
 }
 const count = (sql) => Number(lw.sql(sql)[0][0]);
+/** The pools' connections end. */
+const throwOut = () => lw.sql("SELECT id FROM information_schema.processlist WHERE user IN ('latch_front', 'latch_vault')")
+  .forEach(([id]) => lw.sql(`KILL HARD CONNECTION ${id}`, "information_schema"));
 const serving = async () => [await lw.pid("front"), await lw.pid("vault"), await lw.pid("worker"),
   ...await workers(lw, "front"), ...await workers(lw, "vault")].join(" ");
 
@@ -104,12 +107,36 @@ for (const [words, [harm, mend]] of Object.entries(unusable))
     await nothingHalfWritten();
   });
 
+test("a server that doesn't flush what it commits gets no connection, and nothing is acknowledged until it does", async () => {
+  const before = await serving(), create = async () => {
+    const value = newValue(), name = `row ${value}`;
+    const answer = await lw.api("POST", "/api/v1/credentials", { token: tenant.token, body: { name, type: "api_key", data: { api_key: value } } });
+    ledger.create(name, value, answer);
+    return answer;
+  };
+  lw.sql("SET GLOBAL innodb_flush_log_at_trx_commit = 2");
+  try {
+    assert.equal((await lw.api("GET", "/readyz")).json.checks.durability, "failed");
+    throwOut();
+    for (let i = 0; i < 10; i++) {
+      const answer = await create();
+      assert.deepEqual([answer.status, answer.json.code], [503, "DATABASE_AWAY"]);
+      assert.match(answer.headers["retry-after"], /^\d+$/);
+    }
+  } finally {
+    lw.sql("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
+  }
+  await eventually("it acknowledges again", async () => (await create()).status === 201, 60);
+  assert.equal((await lw.api("GET", "/readyz")).status, 200);
+  assert.equal(await serving(), before, "no process was started again");
+  await nothingHalfWritten();
+});
+
 test("connections that the server throws out cost nothing but what was under way", async (t) => {
   const load = startLoad(t);
   await load.progress(50);
   for (let i = 0; i < 5; i++) {
-    for (const [id] of lw.sql("SELECT id FROM information_schema.processlist WHERE user IN ('latch_front', 'latch_vault')"))
-      lw.sql(`KILL HARD CONNECTION ${id}`, "information_schema");
+    throwOut();
     await load.progress(50);
   }
   await load.stop();

@@ -10,6 +10,7 @@ import { children } from "./lib/fcgi.mjs";
 import { Flows, transform } from "./lib/flows.mjs";
 import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { alive, endProcess, startWorker } from "./lib/processes.mjs";
+import { openStream } from "./lib/stream.mjs";
 
 const KILLS = process.env.LATCHWORK_LONG ? 200 : 15;
 const POINTS = ["job_leased", "flow_started", "flow_turn_before", "flow_turn_committed", "flow_effect_before", "flow_effect_after"];
@@ -81,7 +82,7 @@ async function check(executions) {
       assert.ok(calls.every(({ at }) => at <= over.get(step)), `${key} was run again when it was over`);
     }
     const events = await flows.allEvents(id), ends = events.filter((e) => e.type === "node:execution_complete").map((e) => e.data.node_id);
-    assert.deepEqual(events.map((e) => e.id), events.map((_, i) => i + 1));
+    assert.deepEqual(events.map((e) => e.number), events.map((_, i) => i + 1));
     assert.deepEqual(ends.toSorted(), [...over.keys()].toSorted(), "a step ended twice");
   }
   assert.equal(server.effects.size, executions.length * KEYS.length);
@@ -207,6 +208,61 @@ for (const point of ["flow_told_before", "flow_told"]) {
     assert.equal((await flows.get(execution_id)).output_data, 1);
   });
 }
+
+/** As the instance's own; nginx, which holds the streams, isn't asked to read its configuration again. */
+async function changeWorker(old, env = {}) {
+  await stopWorker();
+  await old?.ended;
+  return startWorker(lw, { LATCHWORK_WORKER_PROCESSES: "1", ...env });
+}
+
+/** What is computed, a call, a question and an answer: each of their turns tells something. */
+async function openTalk() {
+  const talk = await flows.make([transform("one", "1"), call("asks"), { id: "ask", type: "listen", config: { prompt: "Go on?" } }, transform("end", ".steps.ask")]);
+  const run = await flows.does("POST", "/api/v1/runs", { workflow_id: talk }, 201), say = (type, data) => flows.does("POST", `/api/v1/runs/${run.id}/messages`, { type, data }, 202);
+  return { run, say };
+}
+
+for (const [point, times] of [["flow_turn_committed", [1, 2, 3, 4, 5]], ["flow_told_before", [1, 2, 3]], ["flow_told", [2]]]) {
+  for (const time of times) {
+    test(`who watches a run whose worker dies at ${point}, once it was there ${time} times, is told every event`, async () => {
+      const worker = await changeWorker(undefined, { LATCHWORK_CRASH_AT: `${point}:${time}` }), { run, say } = await openTalk();
+      let next;
+      const stream = await openStream(lw, run), hears = (type) => eventually(`it hears ${type}`, () => {
+        endLeases();
+        return stream.events.some((event) => event.type === type);
+      }, 30);
+      const { execution_id } = await say("session:start", {}), died = () => worker.log().includes('"status":137');
+      await eventually("its worker dies, or all wait", () => died() || stream.events.some(({ type }) => type === "system:waiting_for_input"), 60);
+      if (died())
+        next = await changeWorker(worker);
+      await hears("system:waiting_for_input");
+      await say("user:message", { text: "yes" });
+      await eventually("its worker dies, or the end comes", () => died() || stream.events.some(({ type }) => type === "workflow:finished"), 60);
+      assert.ok(died(), "nobody died");
+      next ??= await changeWorker(worker);
+      await hears("workflow:finished");
+      const log = await flows.allEvents(execution_id), told = new Map(stream.events.map((event) => [event.number, event]));
+      assert.deepEqual([...told.values()].toSorted((a, b) => a.number - b.number), log);
+      assert.equal((await flows.get(execution_id)).output_data, "yes");
+      stream.close();
+      await stopWorker();
+      await next.ended;
+    });
+  }
+}
+
+test("a run that nobody dies of is told each event once, in order", async () => {
+  const worker = await changeWorker(undefined, { LATCHWORK_WORKER_PROCESSES: "2" }), { run, say } = await openTalk(), stream = await openStream(lw, run), hears = (type) => eventually(`it hears ${type}`, () => stream.events.some((event) => event.type === type), 60);
+  const { execution_id } = await say("session:start", {});
+  await hears("system:waiting_for_input");
+  await say("user:message", { text: "yes" });
+  await hears("workflow:finished");
+  assert.deepEqual(stream.events, await flows.allEvents(execution_id));
+  stream.close();
+  await stopWorker();
+  await worker.ended;
+});
 
 test("an execution that is stopped during a call drops what comes of it", async () => {
   await lw.quickstart("start");

@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import https from "node:https";
 import net from "node:net";
+import os from "node:os";
 import { after, before, test } from "node:test";
 import { startBrowser } from "./lib/browser.mjs";
+import { children } from "./lib/fcgi.mjs";
 import { rawRequest } from "./lib/http.mjs";
 import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
+import { openStream } from "./lib/stream.mjs";
 import { execute, GREETING, saveWorkflow } from "./lib/workflows.mjs";
 
 const TALK = {
@@ -70,7 +73,7 @@ for (const place of ["stream", "socket"])
     const finished = await sees("workflow:finished");
     assert.equal(finished.data.status, "completed");
     assert.deepEqual(await seen(), await logged(execution_id));
-    assert.deepEqual((await seen()).map(({ id }) => id), (await seen()).map((_, i) => i + 1));
+    assert.deepEqual((await seen()).map(({ number }) => number), (await seen()).map((_, i) => i + 1));
     assert.equal((await seen())[0].type, "session:started");
     await closeSource();
   });
@@ -163,6 +166,27 @@ test("a browser whose line is cut in the middle of a run misses nothing", async 
   cutter.stop();
 });
 
+test("the events of a run's two executions are told apart, and a stream goes on behind the last one in either", async () => {
+  const run = await openRun(greeting), first = await openStream(lw, run);
+  const ends = (stream) => stream.events.filter(({ type }) => type === "workflow:finished").length;
+  await say(run, "node:execute", { node_id: "greet", input_data: { name: "Eve" } });
+  await eventually("the first is over", () => ends(first) === 1);
+  first.close();
+  const { execution_id } = (await say(run, "session:start", { input_data: { name: "Ada" } })).json;
+  await eventually("the second is over", async () => (await logged(execution_id)).some(({ type }) => type === "workflow:finished"));
+  const again = await openStream(lw, run, { lastId: first.ids.at(-1) });
+  await eventually("the rest comes", () => ends(again) === 1);
+  assert.deepEqual(again.events, await logged(execution_id), "what came behind, each once");
+  again.close();
+  const middle = await openStream(lw, run, { lastId: first.ids[1] });
+  await eventually("all of it comes", () => ends(middle) === 2);
+  assert.deepEqual(middle.events, [...first.events.slice(2), ...again.events]);
+  middle.close();
+  const ids = [...first.events, ...again.events].map(({ id }) => id);
+  assert.equal(new Set(ids).size, ids.length);
+  assert.ok(first.events.some(({ number }) => number === again.events[0].number), "their numbers go side by side");
+});
+
 /* --- who may ------------------------------------------------------------------------------ */
 
 const get = (uri, headers = {}) => lw.api("GET", uri, { headers, unchecked: true });
@@ -240,4 +264,52 @@ test("two thousand who only watch hold no process of the pools", async () => {
   assert.ok(answers.every(({ status }) => status === 200), metrics);
   lines.forEach((line) => line.destroy());
   agent.destroy();
+});
+
+/* --- how long a line stays open --------------------------------------------------------------- */
+
+/** nginx with other times; where it can't be told from outside that it has read them, its processes are new. */
+async function changeTimes(...changes) {
+  const file = lw.at("etc/nginx/latchwork.conf"), main = lw.at("etc/nginx/nginx.conf"), pid = Number(fs.readFileSync(lw.at("run/nginx.pid"), "utf8"));
+  for (const path of [file, main])
+    fs.writeFileSync(path, changes.reduce((text, [from, to]) => text.replaceAll(from, to), fs.readFileSync(path, "utf8")));
+  const before = new Set(children(pid));
+  process.kill(pid, "SIGHUP");
+  await eventually("its processes are new", () => children(pid).filter((child) => !before.has(child)).length >= os.cpus().length);
+  await eventually("connections are new too", () => get("/healthz").then(({ status }) => status === 200, () => false));
+}
+
+test("an open stream and an open socket end when the session has ended that they were opened in", async () => {
+  await changeTimes(["nchan_subscriber_timeout 5m", "nchan_subscriber_timeout 2s"], ["worker_shutdown_timeout 95s", "worker_shutdown_timeout 1s"]);
+  const session = await lw.login(owner.email, owner.password), run = await openRun(talk, session.access_token);
+  const socketPage = await (await browser.newPerson()).page;
+  await socketPage.setBypassCSP(true);
+  await socketPage.goto(`${lw.url}/healthz`);
+  await watch("stream", withTicket(run, "stream"));
+  await watch("socket", withTicket(run, "socket"), socketPage);
+  const { execution_id } = (await say(run, "session:start")).json;
+  await eventually("the stream was opened again", () => person.page.evaluate(() => window.opened > 1), 60);
+  assert.deepEqual(await seen(), await logged(execution_id), "and nothing came twice");
+  assert.equal((await does("POST", "/api/v1/auth/logout", undefined, session.access_token)).status, 204);
+  await eventually("it is closed for good", () => person.page.evaluate(() => window.source.readyState === EventSource.CLOSED), 60);
+  await eventually("so is the socket", () => socketPage.evaluate(() => window.source.readyState === WebSocket.CLOSED), 60);
+  await say(run, "user:message", { text: "Ada" });
+  await eventually("it is over", async () => (await logged(execution_id)).some(({ type }) => type === "workflow:finished"));
+  for (const page of [person.page, socketPage])
+    assert.equal((await seen(page)).some(({ type }) => type === "workflow:finished"), false);
+  await socketPage.close();
+});
+
+test("who watches while nginx reads its configuration again is not left behind with a process that hears nothing", async () => {
+  await changeTimes(["nchan_subscriber_timeout 2s", "nchan_subscriber_timeout 5m"]);
+  const run = await openRun(talk);
+  await watch("stream", withTicket(run, "stream"));
+  const { execution_id } = (await say(run, "session:start")).json;
+  await sees("system:waiting_for_input");
+  await changeTimes();
+  await eventually("the stream was opened again", () => person.page.evaluate(() => window.opened > 1), 60);
+  await say(run, "user:message", { text: "Ada" });
+  await sees("workflow:finished");
+  assert.deepEqual(await seen(), await logged(execution_id));
+  await closeSource();
 });

@@ -147,7 +147,7 @@ test("an earlier backend's credentials come over; what can't be read is named by
   assert.equal((await list(tenant)).length, 2, "a second import stores nothing twice");
 });
 
-test("a deleted tenant's secrets can't be opened even from a copy of the database", async () => {
+test("with a tenant goes all that was its own, its key first", async () => {
   const tenant = await lw.newTenant("doomed");
   const { id } = await store(tenant, "doomed", "a doomed secret");
   for (const [uri, body] of [["connectors", { connector_type: "stripe", config: { secret_key: "sk_test_0123456789abcdef0123" } }],
@@ -211,4 +211,36 @@ test("the configuration that is printed can be read again", () => {
   assert.equal(again.stdout, stdout);
   fs.writeFileSync(lw.at("wrong.conf"), stdout.replace("workers = ", "worker = "));
   refused(/wrong\.conf:\d+: \[front\] worker: there is no such key/, "config", "--config", lw.at("wrong.conf"));
+});
+
+const KEPT = ["tenant_key", "credential", "credential_version"];
+
+test("a backup opens what was deleted since, until the root key of its time is destroyed; then nothing does", async () => {
+  const tenant = await lw.newTenant("shredded"), of = tenant.tenant.id, secret = "a shredded secret";
+  await store(tenant, "shredded", secret);
+  const archive = () => lw.latchctl("export", lw.at("shredded"), "--tenant", of, "--passphrase-file", secretFile("shredding", "a long passphrase"));
+  const where = `tenant_id IN (SELECT tenant_id FROM credential WHERE name = 'shredded')`;
+  lw.sql(KEPT.map((table) => `CREATE TABLE backup_${table} AS SELECT * FROM ${table} WHERE ${where};`).join("\n"));
+  const restore = () => lw.sql(`UPDATE tenant SET deleted_at = NULL WHERE tenant_id IN (SELECT tenant_id FROM backup_credential);
+    ${KEPT.map((table) => `REPLACE INTO ${table} SELECT * FROM backup_${table};`).join("\n")}`);
+  ctl("tenant", "delete", of, "--yes");
+  restore();
+  assert.equal(archive().status, 0, "the method opens nothing at all");
+  ctl("tenant", "delete", of, "--yes");
+  const keys = lw.at("etc/keys/vault"), before = fs.readdirSync(keys).filter((file) => file.endsWith(".key"));
+  ctl("key", "rotate", "vault");
+  for (const file of before)
+    fs.rmSync(`${keys}/${file}`);
+  process.kill(await lw.pid("vault"), "SIGHUP");
+  process.kill(await lw.pid("worker"), "SIGHUP");
+  const other = await lw.newTenant("kept"), { id } = await store(other, "kept", "a kept secret");
+  assert.equal((await reveal(other, id)).data.api_key, "a kept secret");
+  restore();
+  const { status, stdout, stderr } = archive();
+  assert.notEqual(status, 0);
+  assert.ok(!(stdout + stderr).includes(secret));
+  refused(/A key that this needs isn't loaded/, "key", "verify");
+  lw.sql(KEPT.map((table) => `DROP TABLE backup_${table};`).join("\n"));
+  ctl("tenant", "delete", of, "--yes");
+  assert.equal(lw.latchctl("key", "verify").status, 0);
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { transform } from "./lib/flows.mjs";
-import { Tenant } from "./lib/tenants.mjs";
+import { Tenant, unknownId } from "./lib/tenants.mjs";
 
 let lw, tenant, untyped, typed;
 
@@ -74,6 +74,29 @@ test("a program saves what uses a secret only if it may use secrets", async () =
   refused(await lw.api("PUT", `/api/v1/agents/${id}`, { token: narrow, body: { name: "mine", instructions: "Help.", connectors: [connector] } }), 403, "SCOPE_MISSING");
 });
 
+test("what somebody may not save isn't passed by the check, nor copied", async () => {
+  const { member, admin } = tenant.people, step = http({ url: "https://api.example.com/" }), connected = http({ credential_id: typed, url: "https://api.stripe.com/" });
+  const narrow = (await tenant.newToken(["workflows:read", "workflows:write"])).token, wide = (await tenant.newToken(["workflows:read", "workflows:write", "credentials:use"])).token;
+  const check = (token, definition, workflow_id) => lw.api("POST", "/api/v1/workflows/check", { token, body: { definition: { steps: [definition] }, workflow_id } });
+  const copy = (token, id) => lw.api("POST", `/api/v1/workflows/${id}/clone`, { token });
+  const { id } = (await save(admin.token, step)).json;
+  refused(await check(member.token, step), 403, "DENIED", /admin/);
+  refused(await check(member.token, http({ url: "https://evil.example/" }), id), 403, "DENIED", /admin/);
+  refused(await check(admin.token, http({ url: "{{ .input.url }}" })), 400, "BAD_INPUT", /host/);
+  assert.equal((await check(admin.token, step)).status, 200);
+  assert.equal((await check(member.token, step, id)).status, 200, "an admin has let it go there before");
+  refused(await check(member.token, step, unknownId(id)), 404, "NOT_FOUND");
+  for (const named of [step, connected]) {
+    refused(await check(narrow, named), 403, "SCOPE_MISSING", /credentials:use/);
+    assert.equal((await check(wide, named)).status, 200);
+    const saved = (await save(admin.token, named)).json;
+    refused(await copy(narrow, saved.id), 403, "SCOPE_MISSING", /credentials:use/);
+    assert.equal((await copy(wide, saved.id)).status, 201);
+    assert.equal((await copy(member.token, saved.id)).status, 201, "it goes nowhere new");
+  }
+  assert.equal((await copy(narrow, (await save(narrow, transform("a", ".input"))).json.id)).status, 201);
+});
+
 test("who may not save a definition can't have one compiled", async () => {
   const check = (role) => lw.api("POST", "/api/v1/workflows/check", { token: tenant.people[role].token, body: { definition: { steps: [transform("a", ".input")] } } });
   assert.equal((await check("viewer")).status, 403);
@@ -118,6 +141,6 @@ test("the events of an execution come whole and in order, however few rows are r
     await new Promise((done) => setTimeout(done, 100));
   const all = await tenant.does("GET", `${uri}/events?limit=200`);
   assert.equal(all.filter(({ type }) => type === "node:execution_complete" || type === "workflow:node_activated").length >= 12, true);
-  assert.deepEqual(all.map((event) => event.id), all.map((_, i) => i + 1));
+  assert.deepEqual(all.map((event) => event.number), all.map((_, i) => i + 1));
   assert.deepEqual((await tenant.does("GET", `${uri}/events?after=7&limit=9`)).map((event) => event.id), all.slice(7, 16).map((event) => event.id));
 });

@@ -1,9 +1,11 @@
 // Addresses that start workflows: who may, with what, how fast, and what the sender is told.
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
+import fs from "node:fs";
 import { after, before, test } from "node:test";
+import { children } from "./lib/fcgi.mjs";
 import { request } from "./lib/http.mjs";
-import { NO_LIMITS, startInstance } from "./lib/instance.mjs";
+import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { executionOf, finished, GREETING, saveWorkflow } from "./lib/workflows.mjs";
 
 const ECHO = { steps: [{ id: "echo", type: "respond", config: { body: "{{ {input, request} }}" } }] };
@@ -153,6 +155,22 @@ test("a trigger has a rate of its own", async () => {
   assert.ok(Number(limited.headers["retry-after"]) > 0);
 });
 
+test("each kind of refusal is in the audit trail, once a minute however many come", async () => {
+  const rows = async (trigger) => (await does("GET", `/api/v1/audit?target=${trigger.id}&action=trigger.refused`)).json;
+  const keyed = await makeTrigger(workflow, { auth_type: "api_key", rate_limit: 1 }), signed = await makeTrigger(workflow, { auth_type: "hmac" });
+  const wrong = { "X-Api-Key": "nearly the right one", "X-Signature": "sha256=00", "X-Request-Note": "a secret of the sender" };
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => send(keyed, { headers: i % 2 ? wrong : {} })));
+  assert.deepEqual(answers.map(({ json }) => json.code).toSorted(), [...Array(10).fill("BAD_TOKEN"), ...Array(10).fill("NO_TOKEN")]);
+  assert.equal((await send(signed, { headers: wrong })).json.code, "BAD_SIGNATURE");
+  const key = { "X-Api-Key": keyed.auth_config.key };
+  assert.deepEqual([(await send(keyed, { headers: key })).status, (await send(keyed, { headers: key })).status, (await send(keyed, { headers: key })).status], [202, 429, 429]);
+  const [ofKeyed, ofSigned] = [await rows(keyed), await rows(signed)];
+  assert.deepEqual(ofKeyed.map(({ code }) => code).toSorted(), ["BAD_TOKEN", "NO_TOKEN", "RATE_LIMITED"]);
+  assert.deepEqual(ofSigned.map(({ code, outcome, actor, address }) => [code, outcome, actor.kind, address]), [["BAD_SIGNATURE", "refused", "nobody", "127.0.0.1"]]);
+  assert.doesNotMatch(JSON.stringify([ofKeyed, ofSigned]), /nearly|a secret of the sender/);
+  assert.deepEqual((await does("GET", `/api/v1/audit?target=${keyed.id}&action=trigger.refused`, undefined, other)).json, []);
+});
+
 test("who knows the address and not the key doesn't use up the owner's rate", async () => {
   const made = await makeTrigger(workflow, { auth_type: "api_key", rate_limit: 2 });
   for (let i = 0; i < 5; i++)
@@ -212,4 +230,28 @@ test("forty who wait each get their own answer, and the pool serves others meanw
   assert.equal(meanwhile.status, 200);
   const answers = await Promise.all(waiting);
   assert.deepEqual(answers.map(({ json }) => json.output_data), Array.from({ length: 40 }, (_, n) => n));
+});
+
+// The last one: nginx goes on with the short patience for a moment.
+test("a sender whose workflow takes longer than senders wait is told that it is under way", async () => {
+  const file = lw.at("etc/nginx/latchwork.conf"), nginx = Number(fs.readFileSync(lw.at("run/nginx.pid"), "utf8"));
+  const conf = fs.readFileSync(file, "utf8"), impatient = conf.replace("proxy_read_timeout 55s;", "proxy_read_timeout 1s;");
+  assert.notEqual(impatient, conf);
+  const long = await saveWorkflow(lw, token, { steps: [{ id: "wait", type: "delay", config: { delay_ms: 3600_000 } }] }, "long");
+  const made = await makeTrigger(long, { respond: "when_finished" });
+  const old = children(nginx);
+  fs.writeFileSync(file, impatient);
+  try {
+    process.kill(nginx, "SIGHUP");
+    await eventually("nginx works with that", () => children(nginx).some((pid) => !old.includes(pid)));
+    await new Promise((done) => setTimeout(done, 500));
+    const answer = await send(made);
+    assert.equal(answer.status, 202, answer.text);
+    assert.deepEqual([answer.json.success, answer.json.status], [true, "running"]);
+    assert.match(answer.headers["x-request-id"], /^req-/);
+    assert.equal((await executionOf(lw, token, answer.json.execution_id)).status, "waiting");
+  } finally {
+    fs.writeFileSync(file, conf);
+    process.kill(nginx, "SIGHUP");
+  }
 });

@@ -207,6 +207,27 @@ test("the worker outlives its database, and says so twice only", async () => {
   await eventually("every row is sealed", () => unsealed() === 0, 60);
 });
 
+/** What its processes have written down of that counter. */
+const written = (series) => count(`SELECT COALESCE(SUM(total), 0) FROM worker_stat WHERE series = 'latchwork_${series}_total'`);
+
+test("what the worker has counted isn't lost when it stops", async () => {
+  const { token } = await lw.newTenant("counted"), before = written("executions_completed"), runs = 5;
+  const made = await lw.api("POST", "/api/v1/workflows", { token, body: { name: "counted", definition: {
+    steps: [{ id: "one", type: "transform", config: { expression: "1" } }], dependencies: {} } } });
+  assert.equal(made.status, 201, made.text);
+  const run = async () => assert.ok((await lw.api("POST", `/api/v1/workflows/${made.json.id}/execute`, { token, body: {} })).status < 300);
+  const ended = (n) => eventually("they have ended", () => count("SELECT COUNT(*) FROM execution WHERE status = 'completed'") === n);
+  await run();
+  await eventually("the first one is written down", () => written("executions_completed") === before + 1, 60);
+  for (let i = 1; i < runs; i++)
+    await run();
+  await ended(runs);
+  process.kill(await lw.pid("worker"), "SIGTERM");
+  await eventually("it has ended", async () => await lw.pid("worker") === undefined);
+  assert.equal(written("executions_completed"), before + runs);
+  await lw.quickstart("start");
+});
+
 test("a worker that is told to stop ends by itself", async () => {
   const pid = await lw.pid("worker"), ended = lines('"stopping"').length;
   process.kill(pid, "SIGTERM");

@@ -298,6 +298,13 @@ class Registration(unittest.TestCase):
         findings = [name(p) for p in files("tests/*/*.sh") + files("tests/structure/*.py") if p.name not in calls]
         self.none(findings)
 
+    def test_a_process_dies_in_a_test_at_every_place_that_is_made_for_it(self):
+        tests = "".join(p.read_text() for p in files("tests/unit/*.c") + files("tests/e2e/*.mjs"))
+        findings = [f"{name(p)}: nobody dies at {point}" for p in c_files()
+                    for point in re.findall(r'\blw_crash_point\("(\w+)"\)', without_comments(p.read_text()))
+                    if not re.search(rf"\b{point}\b", tests)]
+        self.none(findings)
+
     def test_a_test_of_the_generators_is_found_by_its_name(self):
         findings = [name(p) for p in files("tests/gen/*.py") if "unittest" in p.read_text() and not p.name.startswith("test_")]
         self.none(findings)

@@ -63,11 +63,27 @@ static void be_slow(const struct request *request, int ms)
 	poll(NULL, 0, ms);
 }
 
-static void handle(void *state, struct request *request, struct reply *reply)
+/* Those that are held. */
+static struct reply *held[WORKER_HELD_MAX];
+static int held_count;
+
+static void settle(void *state)
+{
+	(void)state;
+	for (int i = 0; i < held_count; i++)
+		buf_printf(&held[i]->body, "%d", held_count);
+	held_count = 0;
+}
+
+static enum request_state handle(void *state, struct request *request, struct reply *reply)
 {
 	struct str path = request->path;
 
 	(void)state;
+	if (str_eq(path, STR("/held"))) {
+		held[held_count++] = reply;
+		return REQUEST_HELD;
+	}
 	if (str_eq(path, STR("/body")))
 		answer_body(request, reply);
 	else if (str_eq(path, STR("/version")))
@@ -87,6 +103,7 @@ static void handle(void *state, struct request *request, struct reply *reply)
 		be_slow(request, -1);
 	if (reply->body.n == 0)
 		buf_printf(&reply->body, "%ld", (long)getpid());
+	return REQUEST_ANSWERED;
 }
 
 static enum err reload(void *arg)
@@ -96,6 +113,12 @@ static enum err reload(void *arg)
 		return ERR_CONFIG;
 	version++;
 	return OK;
+}
+
+static void reloaded(void *arg, bool taken)
+{
+	(void)arg;
+	version -= taken ? 0 : 1;
 }
 
 static void run(struct test_pool *pool, enum worker_mode mode, unsigned workers,
@@ -108,13 +131,15 @@ static void run(struct test_pool *pool, enum worker_mode mode, unsigned workers,
 					.workers = workers,
 					.drain_ms = 2000,
 					.pidfile = pool->pidfile,
-					.reload = reload };
+					.reload = reload,
+					.reloaded = reloaded };
 
 	if (worker)
 		options.worker = *worker;
 	options.worker.mode = mode;
 	options.worker.start = worker_start;
 	options.worker.handle = handle;
+	options.worker.settle = settle;
 	options.worker.stop = worker_stop;
 	/* What the tests provoke isn't worth reading. */
 	log_setup("pool", getenv("TEST_LOG") ? LOG_DEBUG : (enum log_level)(LOG_ERROR + 1));

@@ -11,7 +11,7 @@
 /*
  * The paths that it answers: /pid (the worker's process id), /version (reloads so far), /body (its
  * length), /slow (after 200 ms), /alone (the same, but it says so first), /unread (413, without reading), /crash,
- * /hang, /stuck (hangs, but says so first).
+ * /hang, /stuck (hangs, but says so first), /held (is held; then how many were answered together).
  */
 struct test_pool {
 	pid_t pid;

@@ -51,6 +51,16 @@ static void the_bucket_fills_again_evenly(void **state)
 	assert_int_equal(take("even", 60, NOW + 1000 + 60000).remaining, 59);
 }
 
+static void what_was_refused_is_counted_until_one_is_allowed(void **state)
+{
+	(void)state;
+	assert_int_equal(take("count", 1, NOW).refused, 0);
+	for (int i = 0; i < 17; i++)
+		assert_int_equal(take("count", 1, NOW + i).refused, 0);
+	assert_int_equal(take("count", 1, NOW + 60000).refused, 17);
+	assert_int_equal(take("count", 1, NOW + 120000).refused, 0);
+}
+
 static void a_limit_of_more_than_one_a_microsecond_is_no_division_by_zero(void **state)
 {
 	(void)state;
@@ -147,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_minutes_worth_is_allowed_at_once_and_no_more),
 		cmocka_unit_test(the_bucket_fills_again_evenly),
+		cmocka_unit_test(what_was_refused_is_counted_until_one_is_allowed),
 		cmocka_unit_test(a_limit_of_more_than_one_a_microsecond_is_no_division_by_zero),
 		cmocka_unit_test(one_subject_does_not_use_up_anothers_bucket),
 		cmocka_unit_test(no_limit_says_nothing),

@@ -220,6 +220,26 @@ static void a_reload_that_fails_leaves_the_old_workers(void **state)
 	}
 }
 
+static void a_reload_whose_workers_do_not_start_is_forgotten(void **state)
+{
+	(void)state;
+	pool_start(&pool, WORKER_POLLING, 1, TEST_BAD_WORKERS, NULL);
+	for (int i = 0; i < 3; i++) {
+		long before = pool_asks(&pool, "/pid");
+
+		assert_true(before > 0);
+		kill(pool.pid, SIGHUP);
+		/* At whatever moment of the reload: who takes its place is one that can start. */
+		poll(NULL, 0, i * 20);
+		kill((pid_t)before, SIGKILL);
+		while (kill((pid_t)before, 0) == 0)
+			poll(NULL, 0, 1);
+		assert_int_equal(pool_asks(&pool, "/version"), 0);
+		assert_int_not_equal(pool_asks(&pool, "/pid"), before);
+	}
+	pool_stop(&pool);
+}
+
 static void a_recycled_worker_passes_its_connections_on(void **state)
 {
 	(void)state;
@@ -382,6 +402,124 @@ static void a_slow_request_holds_up_only_its_own_process(void **state)
 	pool_stop(&pool);
 }
 
+/* Requests that come while the worker is busy are one round. */
+static void requests_of_a_round_that_are_held_are_answered_together(void **state)
+{
+	(void)state;
+	enum { FEW = 5, MANY = WORKER_HELD_MAX + 3 };
+	int slow, fd[MANY];
+	struct answer answer;
+	struct buf wait BUF_AUTO, request BUF_AUTO;
+
+	buf_init(&wait, 1 << 16);
+	buf_init(&request, 1 << 16);
+	put_request(&wait, "GET", "/slow", STR(""), true);
+	put_request(&request, "POST", "/held", STR(""), true);
+	pool_start(&pool, WORKER_POLLING, 1, 0, NULL);
+	assert_true((slow = client_connect(pool.path)) >= 0);
+	for (int i = 0; i < MANY; i++) {
+		assert_true((fd[i] = client_connect(pool.path)) >= 0);
+		assert_int_equal(pool_asks_on(fd[i], "/held"), 1);
+	}
+	for (int n = FEW; n <= MANY; n += MANY - FEW) {
+		int together = 0;
+
+		assert_true(client_send(slow, buf_str(&wait)));
+		poll(NULL, 0, 100);
+		for (int i = 0; i < n; i++)
+			assert_true(client_send(fd[i], buf_str(&request)));
+		client_read(slow, &answer);
+		buf_done(&answer.out);
+		for (int i = 0; i < n; i++) {
+			client_read(fd[i], &answer);
+			assert_true(answer_says(&answer, "Status: 200 OK"));
+			together += answer_says(&answer, n == FEW ? "5" : "8") ? 1 : 0;
+			buf_done(&answer.out);
+		}
+		assert_in_range(together, n == FEW ? FEW : WORKER_HELD_MAX, n);
+	}
+	close(slow);
+	for (int i = 0; i < MANY; i++)
+		close(fd[i]);
+	pool_stop(&pool);
+}
+
+static void clients_that_leave_while_they_are_held_harm_nobody(void **state)
+{
+	(void)state;
+	enum { MANY = 24, ROUNDS = 20 };
+	int slow, fd[MANY];
+	struct answer answer;
+	struct buf wait BUF_AUTO, request BUF_AUTO;
+	long pid;
+
+	buf_init(&wait, 1 << 16);
+	buf_init(&request, 1 << 16);
+	put_request(&wait, "GET", "/slow", STR(""), true);
+	put_request(&request, "POST", "/held", STR(""), true);
+	pool_start(&pool, WORKER_POLLING, 1, 0, NULL);
+	pid = pool_asks(&pool, "/pid");
+	assert_true((slow = client_connect(pool.path)) >= 0);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < MANY; i++) {
+			assert_true((fd[i] = client_connect(pool.path)) >= 0);
+			assert_true(pool_asks_on(fd[i], "/pid") == pid);
+		}
+		if (round % 2 == 0)
+			assert_true(client_send(slow, buf_str(&wait)));
+		for (int i = 0; i < MANY; i++) {
+			assert_true(client_send(fd[i], buf_str(&request)));
+			if (i % 2 == 0)
+				close(fd[i]);
+		}
+		for (int i = 1; i < MANY; i += 2) {
+			client_read(fd[i], &answer);
+			assert_true(answer_says(&answer, "Status: 200 OK"));
+			buf_done(&answer.out);
+			close(fd[i]);
+		}
+		if (round % 2 == 0) {
+			client_read(slow, &answer);
+			buf_done(&answer.out);
+		}
+	}
+	assert_int_equal(pool_asks(&pool, "/pid"), pid);
+	close(slow);
+	pool_stop(&pool);
+}
+
+/* The vault's way: kept connections beside the one that is new, and none of them waits for a slow request. */
+static void a_single_worker_takes_new_ones_while_kept_ones_are_idle(void **state)
+{
+	(void)state;
+	int kept[2], slow;
+	struct buf request BUF_AUTO;
+	long busy;
+
+	buf_init(&request, 1 << 16);
+	put_request(&request, "POST", "/stuck", STR(""), false);
+	pool_start(&pool, WORKER_SINGLE, 2, 0, NULL);
+	for (int i = 0; i < 2; i++) {
+		assert_true((kept[i] = client_connect(pool.path)) >= 0);
+		assert_true(pool_asks_on(kept[i], "/pid") > 0);
+	}
+	assert_true(pool_asks(&pool, "/pid") > 0);
+	assert_true((slow = client_connect(pool.path)) >= 0);
+	assert_true(client_send(slow, buf_str(&request)));
+	poll(NULL, 0, 100);
+	busy = pool_asks(&pool, "/pid");
+	/* Whoever had them: they are with the other one now. */
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(pool_asks_on(kept[i], "/pid"), busy);
+	for (int i = 0; i < 2; i++)
+		close(kept[i]);
+	close(slow);
+	kill(pool.pid, SIGTERM);
+	assert_int_equal(pool_wait(&pool), 0);
+	assert_true(pool_clean_up(&pool));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,12 +532,16 @@ int main(void)
 		cmocka_unit_test(no_post_is_lost_while_the_pool_reloads_again_and_again),
 		cmocka_unit_test(old_workers_leave_even_when_there_is_always_another_request),
 		cmocka_unit_test(a_reload_that_fails_leaves_the_old_workers),
+		cmocka_unit_test(a_reload_whose_workers_do_not_start_is_forgotten),
 		cmocka_unit_test(a_recycled_worker_passes_its_connections_on),
 		cmocka_unit_test(a_stop_answers_what_was_sent_before_it),
 		cmocka_unit_test(a_stop_ends_kept_connections_after_their_last_answer),
 		cmocka_unit_test(a_request_that_crosses_the_wish_to_close_is_answered),
 		cmocka_unit_test(a_worker_that_hangs_is_killed_at_the_deadline),
 		cmocka_unit_test(workers_do_not_outlive_their_master),
+		cmocka_unit_test(requests_of_a_round_that_are_held_are_answered_together),
+		cmocka_unit_test(clients_that_leave_while_they_are_held_harm_nobody),
+		cmocka_unit_test(a_single_worker_takes_new_ones_while_kept_ones_are_idle),
 		cmocka_unit_test(a_slow_request_holds_up_only_its_own_process),
 	};
 

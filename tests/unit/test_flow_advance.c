@@ -176,7 +176,7 @@ static void events_are_numbered_from_where_the_last_turn_ended(void **state)
 	x.events = 41;
 	go_on();
 	list = happened_list(&x);
-	assert_true(str_starts(list, STR("[{\"id\":42,\"type\":\"workflow:node_activated\"")));
+	assert_true(str_starts(list, STR("[{\"id\":\"exec-09000000000000000000000000:42\",\"number\":42,\"type\":\"workflow:node_activated\"")));
 	assert_int_equal(x.happened, 1);
 	turn_done(&x);
 	assert_int_equal(x.events, 42);

@@ -7,27 +7,28 @@
 #include "base/clock.h"
 #include "flow/execution.h"
 
-enum { LOOKERS = 4, SCHEDULES = 25, MINUTE_MS = 60000 };
+enum { LOOKERS = 4, SCHEDULES = 25, MOST = 30, MINUTE_MS = 60000 };
 
 static int start(void **state)
 {
 	char key[KEYRING_ID_MAX + 1];
 
 	(void)state;
-	config = (struct config){ 0 };
+	config = (struct config){ .limits_live_executions = MOST };
 	start_feature(key);
 	private_mariadb_run(&server, "latchwork",
 			    "INSERT INTO workflow (tenant_id, workflow_id, name, active, version, created_by, created_at, updated_at)"
 			    " VALUES (REPEAT(CHAR(170), 16), REPEAT('w', 16), 'w', 1, 1, REPEAT('u', 16), 0, 0),"
 			    " (REPEAT(CHAR(170), 16), REPEAT('p', 16), 'p', 0, 1, REPEAT('u', 16), 0, 0);"
-			    "INSERT INTO workflow_version SELECT tenant_id, workflow_id, 1, '{}', created_by, 0 FROM workflow");
+			    "INSERT INTO workflow_version (tenant_id, workflow_id, version, definition, created_by, created_at)"
+			    " SELECT tenant_id, workflow_id, 1, '{}', created_by, 0 FROM workflow");
 	return 0;
 }
 
 static int empty(void **state)
 {
 	(void)state;
-	private_mariadb_run(&server, "latchwork", "DELETE FROM workflow_schedule; DELETE FROM execution; DELETE FROM job");
+	private_mariadb_run(&server, "latchwork", "DELETE FROM workflow_schedule; DELETE FROM execution; DELETE FROM execution_live; DELETE FROM job");
 	return 0;
 }
 
@@ -118,12 +119,39 @@ static void test_what_cannot_start_moves_on(void **state)
 	assert_int_equal(count("SELECT next_at IS NULL FROM workflow_schedule WHERE schedule_id = LPAD('2', 16, '0')"), 1);
 }
 
+/* As many executions as may be are under way: the time is the same one, however often it was looked at. */
+static void test_what_has_no_room_waits(void **state)
+{
+	int64_t now_ms = clock_now_ms(), due_at = now_ms - 1000;
+
+	(void)state;
+	private_mariadb_run(&server, "latchwork",
+			    "INSERT INTO execution_live (tenant_id, place, live) VALUES (REPEAT(CHAR(170), 16), 1, 40),"
+			    " (REPEAT(CHAR(170), 16), 2, -10)");
+	put(1, "w", "0 0 1 1 *", "skip", due_at);
+	for (int i = 0; i < 3; i++) {
+		assert_ok(look(now_ms));
+		assert_int_equal(count("SELECT COUNT(*) FROM execution"), 0);
+		assert_int_equal(count("SELECT held_at FROM workflow_schedule"), due_at);
+		assert_true(count("SELECT next_at FROM workflow_schedule") > now_ms);
+		/* Later than a time that nobody was there for. */
+		private_mariadb_run(&server, "latchwork", "UPDATE workflow_schedule SET next_at = next_at - 600000");
+	}
+	private_mariadb_run(&server, "latchwork", "UPDATE execution_live SET live = 39 WHERE place = 1");
+	assert_ok(look(now_ms));
+	assert_int_equal(count("SELECT COUNT(*) FROM execution WHERE request LIKE '{\"scheduled_at\":%'"), 1);
+	assert_int_equal(count("SELECT held_at IS NULL AND last_at IS NOT NULL FROM workflow_schedule"), 1);
+	assert_ok(look(now_ms));
+	assert_int_equal(count("SELECT COUNT(*) FROM execution"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_each_time_starts_one_execution, empty),
 		cmocka_unit_test_setup(test_missed, empty),
 		cmocka_unit_test_setup(test_what_cannot_start_moves_on, empty),
+		cmocka_unit_test_setup(test_what_has_no_room_waits, empty),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop_feature);

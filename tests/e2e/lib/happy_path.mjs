@@ -89,6 +89,8 @@ class Walk {
     assert.equal(joined.role, "member");
     await this.does("PATCH", `/api/v1/members/${joined.user.id}`, { role: "admin" });
     assert.equal((await this.does("GET", "/api/v1/members")).length, 2);
+    await this.does("PATCH", "/api/v1/tenant", { event_days: 20, ai_days: null });
+    assert.equal((await this.does("GET", "/api/v1/tenant")).event_days, 20);
     await this.does("DELETE", `/api/v1/members/${joined.user.id}`);
   }
 

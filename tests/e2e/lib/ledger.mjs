@@ -18,7 +18,7 @@ export class Receiver {
   /** webhook-id -> the event, of those that were answered with 2xx. */
   effects = new Map();
   forged = 0;
-  /** Says what a delivery is answered with. */
+  /** Says what a delivery is answered with: a status, or {status, headers}; undefined cuts the connection. */
   answer = () => 200;
 
   constructor(ca) {
@@ -34,14 +34,14 @@ export class Receiver {
         this.deliveries.push(delivery);
         if (!this.#isGenuine(delivery))
           this.forged++;
-        const status = await this.answer(delivery);
+        const answer = await this.answer(delivery), { status, headers } = typeof answer === "object" ? answer : { status: answer };
         if (status === undefined) {
           request.socket.destroy();
           return;
         }
         if (status >= 200 && status < 300 && !this.effects.has(id))
           this.effects.set(id, JSON.parse(body));
-        response.writeHead(status).end();
+        response.writeHead(status, headers).end();
       });
     });
     await new Promise((done) => this.server.listen(this.port ?? 0, "127.0.0.1", done));
@@ -230,6 +230,8 @@ export function compare(lw, hook, sender, receiver) {
     withoutEffect: ids.filter((id) => !effects.has(id)),
     withEffects: [...effects].filter(([, n]) => n !== 1),
     fromNobody: [...stored.keys()].filter((id) => Number(id) >= sender.events),
+    withoutOneAuditRow: lw.sql(`SELECT provider_event_id FROM event LEFT JOIN audit ON target_id = event_id AND action = 'event.receive'
+      WHERE provider = 'rest_api' GROUP BY event_id HAVING COUNT(seq) <> 1`).flat(),
     faults: sender.faults,
   };
   assert.equal(receiver.forged, 0, "a delivery wasn't signed as it should be");

@@ -145,6 +145,7 @@ export const PLACES = {
   session_end_others: [OWN, byNobodyElse],
   session_end: [OBJECT, aSession],
 
+  tenant_get: own, tenant_update: own,
   member_list: list,
   member_add: own,
   member_update: [OBJECT, async (a) => ({ params: { user_id: (await a.newMember("member")).id } })],

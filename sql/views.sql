@@ -218,7 +218,7 @@ SELECT tenant_id, knowledge_id, body
 FROM knowledge_file WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_knowledge_passage AS
-SELECT tenant_id, knowledge_id, position, text
+SELECT tenant_id, knowledge_id, position, text, words
 FROM knowledge_passage WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_audit AS

@@ -110,8 +110,9 @@ DELETE FROM v_knowledge_file WHERE tenant_id = :tenant AND knowledge_id = :knowl
 -- :name knowledge_passage_insert
 -- :exec
 -- :pools front worker
--- :in knowledge_id:id position:int text:text(2000)
-INSERT INTO v_knowledge_passage (tenant_id, knowledge_id, position, text) VALUES (:tenant, :knowledge_id, :position, :text);
+-- :in knowledge_id:id position:int text:text(2000) words:text(8000)
+INSERT INTO v_knowledge_passage (tenant_id, knowledge_id, position, text, words)
+VALUES (:tenant, :knowledge_id, :position, :text, :words);
 
 -- :name knowledge_passage_list
 -- :many
@@ -128,18 +129,19 @@ LIMIT :limit;
 -- :in knowledge_id:id
 DELETE FROM v_knowledge_passage WHERE tenant_id = :tenant AND knowledge_id = :knowledge_id;
 
--- In natural language, which is what AGAINST takes when nothing is said. Best first.
+-- In natural language, which is what AGAINST takes when nothing is said. Best first. The words are marked as the index's
+-- are: it looks at nobody else's.
 -- :name knowledge_pick
 -- :many
 -- :pools vault worker
--- :in question:text(1000) limit:int
+-- :in words:text(8000) limit:int
 -- :out title:text(300) text:text(2000)
 SELECT k.title, p.text
 FROM v_knowledge_passage p
 JOIN v_knowledge k ON k.tenant_id = p.tenant_id AND k.knowledge_id = p.knowledge_id
 WHERE p.tenant_id = :tenant AND k.tenant_id = :tenant AND k.enabled = 1
-	AND MATCH (p.text) AGAINST (:question)
-ORDER BY MATCH (p.text) AGAINST (:question) DESC, p.knowledge_id DESC, p.position
+	AND MATCH (p.words) AGAINST (:words)
+ORDER BY MATCH (p.words) AGAINST (:words) DESC, p.knowledge_id DESC, p.position
 LIMIT :limit;
 
 -- For what the index doesn't know: words that are too short, and scripts without spaces. Of the newest `most` passages.

@@ -26,6 +26,9 @@ enum {
  */
 enum err knowledge_pick(struct ctx *cx, struct str question, size_t room, struct buf *out) MUST_CHECK;
 
+/* Reads a PDF of ours as one that was uploaded. An error, ERR_PDF_READER_AWAY mostly: none can be read here. */
+enum err knowledge_try_pdf(void) MUST_CHECK;
+
 /* Of the kind knowledge_read: takes the text out of one source. */
 enum err job_knowledge_read(struct ctx *cx, struct run *run) MUST_CHECK;
 /* It ended its workers, or the database refused what it wrote: the source has failed. */

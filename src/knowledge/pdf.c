@@ -70,3 +70,24 @@ enum err pdf_text(struct str file, struct buf *text)
 	TRY(buf_error(text));
 	return text->n > 0 ? OK : ERR_PDF_NO_TEXT;
 }
+
+/* --- a trial ---------------------------------------------------------------------------- */
+
+/* One page with one word: readers find the objects without a table of where they are. */
+static const char SAMPLE[] = "%PDF-1.4\n"
+			     "1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+			     "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+			     "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R"
+			     "/Resources<</Font<</F 5 0 R>>>>>>endobj\n"
+			     "4 0 obj<</Length 31>>stream\nBT/F 9 Tf 9 9 Td(readable)Tj ET\nendstream endobj\n"
+			     "5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n"
+			     "trailer<</Root 1 0 R>>\n";
+
+enum err knowledge_try_pdf(void)
+{
+	BUF_AUTO struct buf text = { 0 };
+
+	buf_init(&text, sizeof(SAMPLE));
+	TRY(pdf_text(str_of(SAMPLE), &text));
+	return str_eq(buf_str(&text), STR("readable")) ? OK : ERR_PDF_UNREADABLE;
+}

@@ -30,10 +30,16 @@ static void take(struct picking *p, struct str title, struct str text)
 
 static enum err pick_by_index(struct ctx *cx, struct str clean, struct picking *p)
 {
+	BUF_AUTO struct buf words = { 0 };
 	struct sql_knowledge_pick_row row;
 	enum err e;
 
-	TRY(sql_knowledge_pick(cx->db, &(struct sql_knowledge_pick_in){ .question = clean, .limit = ROWS_MAX }));
+	buf_init(&words, WORDS_MARKED_MAX);
+	knowledge_words_mark(&cx->who.tenant, clean, &words);
+	TRY(buf_error(&words));
+	if (words.n == 0)
+		return OK;
+	TRY(sql_knowledge_pick(cx->db, &(struct sql_knowledge_pick_in){ .words = buf_str(&words), .limit = ROWS_MAX }));
 	while ((e = sql_knowledge_pick_next(cx->db, &row)) == OK)
 		take(p, row.title, row.text);
 	return e == ERR_END ? OK : e;

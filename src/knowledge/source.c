@@ -4,6 +4,7 @@
 #include "fcgi/reply.h"
 #include "knowledge/knowledge.h"
 #include "knowledge/passage.h"
+#include "knowledge/words.h"
 #include "store/sql_knowledge.h"
 
 void source_write(struct json_writer *w, const struct source *source)
@@ -54,9 +55,16 @@ enum err source_manual_text(struct ctx *cx, struct str question, struct str answ
 enum err source_put_passages(struct ctx *cx, const struct id *id, struct str text)
 {
 	struct sql_knowledge_passage_insert_in row = { .knowledge_id = *id };
+	BUF_AUTO struct buf words = { 0 };
 
+	buf_init(&words, WORDS_MARKED_MAX);
 	TRY(sql_knowledge_passage_delete(cx->db, &(struct sql_knowledge_passage_delete_in){ *id }, NULL));
-	for (; passage_next(&text, &row.text); row.position++)
+	for (; passage_next(&text, &row.text); row.position++) {
+		buf_clear(&words);
+		knowledge_words_mark(&cx->who.tenant, row.text, &words);
+		TRY(buf_error(&words));
+		row.words = words.n > 0 ? buf_str(&words) : STR("");
 		TRY(sql_knowledge_passage_insert(cx->db, &row, NULL));
+	}
 	return OK;
 }

@@ -2,8 +2,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
-enum { CANDIDATES_MAX = 200, LEAST_CHARS = 2 };
+#include "crypt/encode.h"
+
+enum { CANDIDATES_MAX = 400, LEAST_CHARS = 2 }; /* a passage has fewer words that count */
+enum { MARKED_LEAST = 3, MARKED_MOST = 40, MARK_BYTES = 5 };
 
 static bool is_ascii_other(char c) { return (unsigned char)c < 0x80 && !char_is_letter(c) && !char_is_digit(c); }
 
@@ -114,4 +118,77 @@ size_t knowledge_words_pieces(struct str clean, struct str ret_piece[WORDS_PIECE
 	while (n < WORDS_PIECES_MAX && all.n > 0)
 		ret_piece[n++] = take_longest(&all);
 	return n;
+}
+
+/* --- as the index has them ------------------------------------------------------------------ */
+
+/*
+ * Latin, Greek, Cyrillic, Hebrew, Arabic: scripts whose words end where something else begins, for MariaDB, too. Others
+ * are looked for by pieces.
+ */
+static bool is_of_word(uint32_t code)
+{
+	if (code < 0x80)
+		return code == '_' || char_is_letter((char)code) || char_is_digit((char)code);
+	return (code >= 0xc0 && code <= 0x24f && code != 0xd7 && code != 0xf7) || (code >= 0x370 && code <= 0x481) ||
+	       (code >= 0x48a && code <= 0x52f) || (code >= 0x5d0 && code <= 0x5ea) ||
+	       (code >= 0x620 && code <= 0x669) || (code >= 0x1e00 && code <= 0x1fff);
+}
+
+/* Cuts the next word off; the absent text at the end. */
+static struct str next_word(struct str *rest)
+{
+	size_t from = 0, at = 0;
+
+	for (size_t step; (step = str_utf8_step(*rest, at)) > 0; at += step) {
+		if (is_of_word(code_point(str_slice(*rest, at, step))))
+			continue;
+		if (at > from)
+			break;
+		from = at + step;
+	}
+	struct str word = str_slice(*rest, from, at - from);
+	*rest = str_slice(*rest, at, rest->n);
+	return word.n > 0 ? word : STR_NONE;
+}
+
+/* What InnoDB would leave out by itself (innodb_ft_default_stopword), of three characters and more. */
+static bool is_everywhere(struct str word)
+{
+	static const char *const WORDS[] = { "about", "are",  "com",  "for",  "from", "how", "that", "the", "this",
+					     "und",   "was",  "what", "when", "where", "who", "will", "with", "www" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(WORDS); i++)
+		if (str_eq_nocase(word, str_of(WORDS[i])))
+			return true;
+	return false;
+}
+
+static bool is_among(const struct candidates *all, struct str word)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (str_eq_nocase(all->v[i], word))
+			return true;
+	return false;
+}
+
+void knowledge_words_mark(const struct id *tenant, struct str text, struct buf *out)
+{
+	char mark[HEX_CHARS(MARK_BYTES) + 1];
+	struct candidates seen = { .n = 0 };
+	struct str rest = text, word;
+
+	/* An id ends in random bits. */
+	hex_encode_to((struct str){ (const char *)tenant->b + sizeof(tenant->b) - MARK_BYTES, MARK_BYTES }, mark);
+	while (!str_absent(word = next_word(&rest))) {
+		word = str_utf8_cut(word, MARKED_MOST);
+		if (str_utf8_length(word) < MARKED_LEAST || is_everywhere(word) || is_among(&seen, word))
+			continue;
+		if (seen.n < CANDIDATES_MAX)
+			seen.v[seen.n++] = word;
+		if (out->n > 0)
+			buf_add_char(out, ' ');
+		buf_add_c(out, mark);
+		buf_add_str(out, word);
+	}
 }

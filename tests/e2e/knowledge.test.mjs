@@ -273,6 +273,30 @@ test("somebody else's source is absent, and a tenant's end takes all of it along
     assert.deepEqual(lw.sql(`SELECT COUNT(*) FROM ${table} WHERE tenant_id = ${idBytes(leaving.tenant.id)}`), [["0"]], table);
 });
 
+test("what others told their models changes neither which passages are found, nor their order, nor how many are looked at", async () => {
+  const asks = "How do refunds of a broken kettle work?", mark = (id) => `LOWER(HEX(RIGHT(${id}, 5)))`, mine = idBytes(other.tenant.id);
+  const answers = ["Refunds of a kettle take a week.", "A broken kettle is mended.", "Refunds need the receipt.", "Kettles are blue.", "Tea needs a kettle."];
+  for (const answer of answers)
+    await answerTo("About us", answer, other.token);
+  const order = async () => (await told(asks, other.token)).match(/Refunds of a kettle|broken kettle|need the receipt|Tea needs/g);
+  /** What the index hands out, whoever's it is: the statement looks at each of them. */
+  const looked = () => {
+    const [[own]] = lw.sql(`SELECT ${mark(mine)}`), words = ["refunds", "broken", "kettle", "work"].map((word) => own + word).join(" ");
+    return Number(lw.sql(`SELECT COUNT(*) FROM knowledge_passage WHERE MATCH (words) AGAINST ('${words}')`)[0][0]);
+  };
+  const before = await order(), quiet = looked();
+  assert.deepEqual([before.length, quiet], [4, 4], JSON.stringify(before));
+  const others = "FROM seq_1_to_2000", id = "CONCAT(UNHEX('0190000000007000'), UNHEX(LPAD(HEX(seq % 50 + 1), 16, '0')))";
+  lw.sql(`INSERT INTO knowledge (tenant_id, knowledge_id, kind, title, status, enabled, characters, created_by, created_at, updated_at)
+      SELECT ${id}, ${id}, 'manual', 'Of others', 'ready', 1, 100, REPEAT('u', 16), 1, 1 FROM seq_1_to_50;
+    INSERT INTO knowledge_passage (tenant_id, knowledge_id, position, text, words)
+      SELECT ${id}, ${id}, seq, 'Refunds of a broken kettle work like this.',
+        CONCAT_WS(' ', CONCAT(${mark(id)}, 'refunds'), CONCAT(${mark(id)}, 'broken'), CONCAT(${mark(id)}, 'kettle'), CONCAT(${mark(id)}, 'work')) ${others}`);
+  assert.deepEqual(await order(), before);
+  assert.ok(!(await told(asks, other.token)).includes("like this"));
+  assert.equal(looked(), quiet);
+});
+
 test("there is a limit, and the audit trail tells who added what", async () => {
   const { id } = await answerTo("Is it noted?", "Yes.");
   const [row] = await does("GET", `/audit?target=${id}`);

@@ -315,6 +315,47 @@ static void a_question_becomes_words_and_pieces(void **state)
 	assert_int_equal(knowledge_words_pieces(STR("aa bb cc dd ee ff gg hh"), piece), WORDS_PIECES_MAX);
 }
 
+static const struct id TENANT = { .b = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45 } };
+
+static void assert_marked(struct str text, const char *wanted)
+{
+	BUF_AUTO struct buf out = { 0 };
+
+	buf_init(&out, WORDS_MARKED_MAX);
+	knowledge_words_mark(&TENANT, text, &out);
+	assert_int_equal(buf_error(&out), OK);
+	assert_str(out.n > 0 ? buf_str(&out) : STR(""), wanted);
+}
+
+static void words_are_marked_as_the_tenants_once_each(void **state)
+{
+	(void)state;
+	assert_marked(STR("The otter, an OTTER: \"swims\" at 10:45 or_so."), "cdef012345otter cdef012345swims cdef012345or_so");
+	assert_marked(STR("“Größe” – ÅÄÖ×ÅÄÖ… доставка?"), "cdef012345Größe cdef012345ÅÄÖ cdef012345доставка");
+	assert_marked(STR("返品はできます a bb The WHO"), "");
+	assert_marked(STR(""), "");
+	/* Somebody else's mark is a word like any other. */
+	assert_marked(STR("0123456789otter"), "cdef0123450123456789otter");
+}
+
+static void no_text_has_more_words_than_there_is_room_for(void **state)
+{
+	BUF_AUTO struct buf text = { 0 };
+	BUF_AUTO struct buf out = { 0 };
+
+	(void)state;
+	buf_init(&text, TEXT_MAX);
+	buf_init(&out, WORDS_MARKED_MAX);
+	for (int i = 0; i < KNOWLEDGE_PASSAGE_CHARS / 4; i++)
+		buf_printf(&text, "%c%c%c ", 'a' + i % 26, 'a' + i / 26, 'q');
+	knowledge_words_mark(&TENANT, buf_str(&text), &out);
+	assert_int_equal(buf_error(&out), OK);
+	assert_true(str_utf8_length(buf_str(&out)) <= 8000);
+	buf_clear(&out);
+	knowledge_words_mark(&TENANT, repeat(&text, "\xc3\xa9", KNOWLEDGE_PASSAGE_CHARS), &out);
+	assert_int_equal(str_utf8_length(buf_str(&out)), 50);
+}
+
 /* Also the child of its own that reads pages. */
 int main(int argc, char **argv)
 {
@@ -331,6 +372,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_page_is_read_in_a_child),
 		cmocka_unit_test(a_location_leads_where_browsers_go),
 		cmocka_unit_test(a_question_becomes_words_and_pieces),
+		cmocka_unit_test(words_are_marked_as_the_tenants_once_each),
+		cmocka_unit_test(no_text_has_more_words_than_there_is_room_for),
 	};
 
 	if (argc == 3 && strcmp(argv[1], READER_OPTION) == 0)

@@ -32,10 +32,14 @@ static bool is_installed(const char *program)
 	return false;
 }
 
-/* The account that the package made: mariadbd refuses to run as root. NULL when we aren't root. */
+/* mariadbd refuses to run as root. NULL when we aren't. */
 static const struct passwd *server_account(void)
 {
-	return geteuid() == 0 ? getpwnam("mysql") : NULL;
+	const struct passwd *account = geteuid() == 0 ? getpwnam("mysql") : NULL;
+
+	if (geteuid() == 0 && !account)
+		die("mariadbd refuses root, and the account `mysql`", "isn't there");
+	return account;
 }
 
 static void become(const struct passwd *account)

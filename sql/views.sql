@@ -435,8 +435,8 @@ END
 
 -- The partitions of one table, whose ids begin with their time: a day each, named by it. Makes those of today and the two
 -- days to come out of `pmax`, which takes what comes later (and all that came before there was any), and drops, without
--- looking at a row, those of days that are longer over than that. It waits five seconds for the table at most: others
--- would wait behind it.
+-- looking at a row, those of days that are longer over than that. It waits a second for the table at most, of which
+-- somebody may be making a backup: others wait behind it, and there are two days to try again.
 -- :begin
 CREATE OR REPLACE PROCEDURE lw_partition(in_table VARCHAR(64), in_today DATE, in_keep_days INT)
 MODIFIES SQL DATA SQL SECURITY DEFINER
@@ -456,14 +456,14 @@ BEGIN
 		SET next_day = next_day + INTERVAL 1 DAY;
 	END WHILE;
 	IF made <> '' THEN
-		EXECUTE IMMEDIATE CONCAT('ALTER TABLE ', in_table, ' WAIT 5 REORGANIZE PARTITION pmax INTO (', made,
+		EXECUTE IMMEDIATE CONCAT('ALTER TABLE ', in_table, ' WAIT 1 REORGANIZE PARTITION pmax INTO (', made,
 			'PARTITION pmax VALUES LESS THAN (MAXVALUE))');
 	END IF;
 	SELECT GROUP_CONCAT(partition_name) INTO over_with FROM information_schema.partitions
 	WHERE table_schema = DATABASE() AND table_name = in_table AND partition_name <> 'pmax'
 		AND partition_name < DATE_FORMAT(in_today - INTERVAL in_keep_days DAY, 'p%Y%m%d');
 	IF over_with IS NOT NULL THEN
-		EXECUTE IMMEDIATE CONCAT('ALTER TABLE ', in_table, ' WAIT 5 DROP PARTITION ', over_with);
+		EXECUTE IMMEDIATE CONCAT('ALTER TABLE ', in_table, ' WAIT 1 DROP PARTITION ', over_with);
 	END IF;
 END
 -- :end

@@ -131,11 +131,11 @@ SELECT RELEASE_LOCK('latchwork.audit_chain') AS released;
 SELECT position, hash FROM audit_chain ORDER BY position DESC LIMIT 1;
 
 -- Rows get their seq when they are inserted and are seen when they are committed, so a row may appear
--- behind sealed ones. No transaction lives for ten minutes: what is older than that is settled. The chain is read
--- backwards, as far as the first such row.
+-- behind sealed ones. What is older than any transaction may be is settled. The chain is read backwards, as far as the
+-- first such row.
 -- :name audit_settled_seq
 -- :one
--- :scan the newest links of the chain, of the last ten minutes
+-- :scan the newest links of the chain, of seconds, or of ten minutes once in a while
 -- :pools worker ctl
 -- :global the chain runs through the rows of all tenants
 -- :in before:time

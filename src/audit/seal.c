@@ -9,7 +9,6 @@
 enum {
 	SEAL_BATCH = 500,
 	SEAL_BATCHES = 20,
-	SETTLED_AFTER_MS = 10 * 60 * 1000,
 	LINK_TEXT_MAX = 2 * STR_INT_MAX + HEX_CHARS(SHA256_BYTES) + 8,
 };
 
@@ -31,7 +30,7 @@ static enum err read_head(struct db *db, struct audit_head *ret_head)
 struct batch {
 	const struct secret *key;
 	uint32_t generation;
-	int64_t settled_seq;
+	int64_t after_seq;
 	struct audit_head head;
 	int64_t sealed;
 	struct buf links; /* what audit_chain_insert is to write */
@@ -59,6 +58,7 @@ static void seal_row(struct batch *batch, const struct sql_audit_unsealed_row *f
 	batch->head.position++;
 	memcpy(batch->head.hash, hash, sizeof hash);
 	batch->sealed++;
+	batch->after_seq = row.seq;
 	add_link(batch, row.seq);
 }
 
@@ -89,19 +89,19 @@ static enum err seal_batch(struct db *db, void *arg)
 	jw_start(&batch->w, &batch->links);
 	jw_array(&batch->w);
 	TRY(read_head(db, &batch->head));
-	TRY(sql_audit_unsealed(db, &(struct sql_audit_unsealed_in){ batch->settled_seq, SEAL_BATCH }));
+	TRY(sql_audit_unsealed(db, &(struct sql_audit_unsealed_in){ batch->after_seq, SEAL_BATCH }));
 	while ((e = sql_audit_unsealed_next(db, &row)) == OK)
 		seal_row(batch, &row);
 	jw_array_end(&batch->w);
 	return e == ERR_END ? write_links(db, batch) : e;
 }
 
-static enum err seal_locked(struct db *db, struct batch *batch, int64_t now_ms, int64_t *ret_sealed)
+static enum err seal_locked(struct db *db, struct batch *batch, int64_t settled_ms, int64_t *ret_sealed)
 {
 	struct sql_audit_settled_seq_row settled;
 
-	TRY(sql_audit_settled_seq(db, &(struct sql_audit_settled_seq_in){ now_ms - SETTLED_AFTER_MS }, &settled));
-	batch->settled_seq = settled.seq;
+	TRY(sql_audit_settled_seq(db, &(struct sql_audit_settled_seq_in){ settled_ms }, &settled));
+	batch->after_seq = settled.seq;
 	for (int i = 0; i < SEAL_BATCHES; i++) {
 		TRY(db_run(db, seal_batch, batch));
 		*ret_sealed += batch->sealed;
@@ -131,7 +131,7 @@ bool audit_head_parse(struct str text, struct audit_head *ret_head)
 	return hex_decode_to(text, ret_head->hash, sizeof(ret_head->hash));
 }
 
-enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation, int64_t now_ms,
+enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation, int64_t settled_ms,
 		    int64_t *ret_sealed, struct audit_head *ret_head)
 {
 	struct batch batch = { .key = key, .generation = generation };
@@ -144,7 +144,7 @@ enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation
 	TRY(sql_audit_chain_lock(db, &lock));
 	if (!lock.locked.set || lock.locked.v != 1)
 		return ERR_DB_LOCKED;
-	e = seal_locked(db, &batch, now_ms, ret_sealed);
+	e = seal_locked(db, &batch, settled_ms, ret_sealed);
 	/* When the connection is lost, so is the lock. */
 	if (sql_audit_chain_unlock(db, &unlock) != OK && e == OK)
 		e = ERR_DB_LOST;

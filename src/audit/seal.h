@@ -34,10 +34,17 @@ bool audit_head_parse(struct str text, struct audit_head *ret_head) MUST_CHECK;
 typedef enum err (*audit_key_of)(void *arg, uint32_t generation, struct secret *ret_key);
 
 /*
- * Seals what has been committed, at most some thousand rows a call; ret_sealed counts them. One process at
- * a time seals: ERR_DB_LOCKED when another one is at it. The caller is in no transaction.
+ * How long after a row was made it may be committed, and so be seen: most at once. No transaction lives for ten
+ * minutes. Whoever looks for the last ones reads all rows of that time.
  */
-enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation, int64_t now_ms,
+enum { AUDIT_SOON_MS = 5000, AUDIT_AT_LAST_MS = 10 * 60 * 1000 };
+
+/*
+ * Seals what has been committed, at most some thousand rows a call; ret_sealed counts them. What was made before
+ * `settled_ms` and isn't sealed while later rows are, is left to a call that looks further back. One process at a time
+ * seals: ERR_DB_LOCKED when another one is at it. The caller is in no transaction.
+ */
+enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation, int64_t settled_ms,
 		    int64_t *ret_sealed, struct audit_head *ret_head) MUST_CHECK;
 
 /* A row that was moved reads as changed: its place is part of what is sealed. */

@@ -32,7 +32,8 @@
 #include "vault/credential.h"
 #include "vault/tenant_key.h"
 
-enum { BATCH = 500, TOKENS = 100, TRIALS = 50, SYNCS = 200, SCHEDULES = 200, BATCHES = 20, HEAD_EVERY_MS = 60000 };
+enum { BATCH = 500, TOKENS = 100, TRIALS = 50, SYNCS = 200, SCHEDULES = 200, BATCHES = 20 };
+enum { HEAD_EVERY_MS = 60000, SWEEP_EVERY_MS = 60000 };
 
 static const int64_t DAY_MS = 24 * 60 * 60 * 1000LL;
 
@@ -76,20 +77,26 @@ static void note_head(const struct audit_head *head, int64_t now_ms)
 	noted_at = now_ms;
 }
 
+/* Each second what came in the last ones; each minute also what took its time to be committed. */
 enum err chore_audit_seal(struct ctx *cx)
 {
+	static int64_t swept_at;
 	SECRET_AUTO struct secret key = SECRET_EMPTY;
 	struct audit_head head;
 	uint32_t generation;
-	int64_t sealed;
+	int64_t sealed, began_at = cx->now_ms;
+	bool all = began_at - swept_at >= SWEEP_EVERY_MS;
 
 	TRY(vault_system_key_newest(cx, &generation, &key));
-	enum err e = audit_seal(cx->db, &key, generation, cx->now_ms, &sealed, &head);
+	enum err e = audit_seal(cx->db, &key, generation, began_at - (all ? AUDIT_AT_LAST_MS : AUDIT_SOON_MS), &sealed,
+				&head);
 	if (e == ERR_DB_LOCKED) /* another worker is at it */
 		return OK;
-	if (e == OK)
-		note_head(&head, cx->now_ms);
-	return e;
+	TRY(e);
+	if (all)
+		swept_at = began_at;
+	note_head(&head, began_at);
+	return OK;
 }
 
 /* --- keys of external issuers ----------------------------------------------- */

@@ -277,26 +277,6 @@ BEGIN
 END
 -- :end
 
--- The audit row of a stored secret's use, by itself: 1; 0 and no row when there is no such credential (any more).
--- :begin
-CREATE OR REPLACE FUNCTION lw_use(
-	in_tenant BINARY(16), in_credential BINARY(16), in_audit BINARY(16), in_at BIGINT, in_actor_kind VARCHAR(16),
-	in_actor BINARY(16), in_action VARCHAR(64), in_service VARCHAR(64), in_address VARCHAR(45), in_request BINARY(16),
-	in_details VARCHAR(2000))
-RETURNS TINYINT MODIFIES SQL DATA SQL SECURITY DEFINER
-BEGIN
-	IF NOT EXISTS (SELECT 1 FROM credential WHERE tenant_id = in_tenant AND credential_id = in_credential
-			AND deleted_at IS NULL) THEN
-		RETURN 0;
-	END IF;
-	INSERT INTO audit (audit_id, tenant_id, at, actor_kind, actor_id, action, outcome, target_kind, target_id, service,
-		address, request_id, details)
-	VALUES (in_audit, in_tenant, in_at, in_actor_kind, in_actor, in_action, 'ok', 'cred', in_credential, in_service,
-		in_address, in_request, in_details);
-	RETURN 1;
-END
--- :end
-
 -- Puts an execution on record with the job that carries it, whose id is the execution's own. The answer: 1; 0 when the
 -- workflow is paused and nobody asks by hand; 2 when those around it have started 200 already; 3 when so many of the tenant's
 -- are under way that no other may begin; NULL when there is no such workflow, or no such version any more.

@@ -19,16 +19,15 @@ INSERT INTO v_audit_system (audit_id, tenant_id, at, actor_kind, actor_id, actio
 VALUES (:audit_id, 0x00000000000000000000000000000000, :at, :actor_kind, :actor_id, :action, :outcome, :code,
 	:target_kind, :target_id, :service, :address, :request_id, :details);
 
--- The row of a secret's use that changes nothing else: of several requests in one commit. 0: there is no such credential
--- any more, and so no row.
+-- The rows of secrets' uses that change nothing else: of several requests in one statement.
 -- :name audit_use
 -- :group 8
 -- :pools vault
--- :global of as many tenants as there are rows; lw_use looks whether the credential is that tenant's
--- :in tenant_id:id credential_id:id audit_id:id at:time actor_kind:text(16) actor_id:id? action:text(64) service:text(64)? address:text(45)? request_id:id? details:text(2000)?
--- :out used:bool
-SELECT lw_use(:tenant_id, :credential_id, :audit_id, :at, :actor_kind, :actor_id, :action, :service, :address, :request_id,
-	:details) AS used;
+-- :in credential_id:id audit_id:id at:time actor_kind:text(16) actor_id:id? action:text(64) service:text(64)? address:text(45)? request_id:id? details:text(2000)?
+INSERT INTO v_audit (audit_id, tenant_id, at, actor_kind, actor_id, action, outcome, target_kind, target_id, service,
+	address, request_id, details)
+VALUES (:audit_id, :tenant, :at, :actor_kind, :actor_id, :action, 'ok', 'cred', :credential_id, :service, :address,
+	:request_id, :details);
 
 -- :name audit_list
 -- :many

@@ -130,6 +130,18 @@ FROM v_credential_newest c
 :live_join
 WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id;
 
+-- Of several at once, of one caller.
+-- :name credential_use_some
+-- :many
+-- :pools vault
+-- :in id1:id id2:id id3:id id4:id id5:id id6:id id7:id id8:id
+-- :out credential_id:id type:text(32) service:text(64)? status:text(32) owner:id version:int key_generation:int ciphertext:bytes(1048576) root_key_id:text(32)? wrapped:bytes(128)?
+SELECT c.credential_id, c.type, c.service, c.status, c.owner, c.version, c.key_generation, c.ciphertext, c.root_key_id,
+	c.wrapped
+FROM v_credential_newest c
+:live_join
+WHERE c.tenant_id = :tenant AND c.credential_id IN (:id1, :id2, :id3, :id4, :id5, :id6, :id7, :id8);
+
 -- --- versions -----------------------------------------------------------------
 
 -- :name version_insert

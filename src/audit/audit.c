@@ -129,18 +129,72 @@ enum err audit_write(struct ctx *cx, enum audit_action action, enum err result)
 
 /* --- uses ------------------------------------------------------------------ */
 
-static enum err write_uses(struct db *db, const void *in, size_t n, void *ret_rows)
+struct use {
+	struct ctx *cx;
+	struct sql_audit_use_in row;
+};
+
+/* Those of the first tenant that is left, which are left no longer. ERR_END: none is. */
+static enum err insert_of_tenant(const struct use *uses, size_t n, bool *left)
 {
-	return sql_audit_use(db, in, n, ret_rows);
+	struct sql_audit_use_in rows[AUDIT_USES_MAX];
+	struct ctx *cx = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!left[i] || (cx && !id_eq(&cx->who.tenant, &uses[i].cx->who.tenant)))
+			continue;
+		left[i] = false;
+		cx = uses[i].cx;
+		rows[count++] = uses[i].row;
+	}
+	if (count == 0)
+		return ERR_END;
+	ctx_enter(cx);
+	return sql_audit_use(cx->db, rows, count);
 }
 
-_Static_assert(sizeof(struct sql_audit_use_in) <= HOLD_IN_MAX, "HOLD_IN_MAX is too small");
-_Static_assert(sizeof(struct sql_audit_use_row) <= HOLD_ROW_MAX, "HOLD_ROW_MAX is too small");
+static enum err insert_all(const struct use *uses, size_t n, bool *left)
+{
+	enum err e;
+
+	while ((e = insert_of_tenant(uses, n, left)) == OK)
+		;
+	return e == ERR_END ? OK : e;
+}
+
+static bool is_one_tenants(const struct use *uses, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (!id_eq(&uses[0].cx->who.tenant, &uses[i].cx->who.tenant))
+			return false;
+	return true;
+}
+
+/* A view takes one tenant's rows. */
+static enum err write_uses(struct db *db, const void *in, size_t n, void *ret_rows)
+{
+	bool left[AUDIT_USES_MAX];
+	enum err e;
+
+	(void)ret_rows;
+	memset(left, true, sizeof(left));
+	if (is_one_tenants(in, n))
+		return insert_all(in, n, left);
+	TRY(db_begin(db));
+	e = insert_all(in, n, left);
+	if (e == OK)
+		return db_commit(db);
+	db_rollback(db);
+	return e;
+}
+
+_Static_assert(sizeof(struct use) <= HOLD_IN_MAX, "HOLD_IN_MAX is too small");
+_Static_assert((int)AUDIT_USES_MAX == (int)SQL_AUDIT_USE_MAX, "as many as the statement takes");
 
 static const struct shared USES = {
-	.in_size = sizeof(struct sql_audit_use_in),
-	.row_size = sizeof(struct sql_audit_use_row),
-	.most = SQL_AUDIT_USE_MAX,
+	.in_size = sizeof(struct use),
+	.most = AUDIT_USES_MAX,
 	.run = write_uses,
 };
 
@@ -148,9 +202,9 @@ static enum err use_is_written(struct ctx *cx, void *arg, enum err e, const void
 {
 	(void)cx;
 	(void)arg;
+	(void)row;
 	(void)reply;
-	TRY(e);
-	return ((const struct sql_audit_use_row *)row)->used ? OK : ERR_NOT_FOUND;
+	return e;
 }
 
 /* What is noted may be a statement's text, which doesn't outlive another request's. */
@@ -162,24 +216,41 @@ static enum err copy(struct ctx *cx, struct str *text)
 	return str_absent(*text) ? ERR_NO_MEMORY : OK;
 }
 
-enum err audit_use(struct ctx *cx, enum audit_action action, const struct id *credential, struct reply *reply)
+static enum err make_use(struct ctx *cx, enum audit_action action, const struct id *credential, struct use *ret_use)
 {
 	BUF_AUTO struct buf details = { 0 };
-	struct sql_audit_use_in *row = ARENA_NEW(cx->arena, struct sql_audit_use_in);
+	struct sql_audit_use_in *row = &ret_use->row;
 
-	if (!row)
-		return ERR_NO_MEMORY;
 	buf_init(&details, DETAILS_MAX);
+	ret_use->cx = cx;
 	*row = (struct sql_audit_use_in){
-		.tenant_id = cx->who.tenant,
 		.credential_id = *credential,
 		COMMON_MEMBERS(cx, action),
 		.details = cx->audit.details > 0 ? write_details(&cx->audit, &details) : STR_NONE,
 	};
 	TRY(id_new(&row->audit_id));
 	TRY(copy(cx, &row->service));
-	TRY(copy(cx, &row->details));
-	return hold_for(cx, &USES, row, use_is_written, NULL, reply);
+	return copy(cx, &row->details);
+}
+
+enum err audit_use(struct ctx *cx, enum audit_action action, const struct id *credential, struct reply *reply)
+{
+	struct use *use = ARENA_NEW(cx->arena, struct use);
+
+	if (!use)
+		return ERR_NO_MEMORY;
+	TRY(make_use(cx, action, credential, use));
+	return hold_for(cx, &USES, use, use_is_written, NULL, reply);
+}
+
+enum err audit_write_uses(struct db *db, struct ctx *const *cx, size_t n, enum audit_action action,
+			  const struct id *credentials)
+{
+	struct use uses[AUDIT_USES_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		TRY(make_use(cx[i], action, &credentials[i], &uses[i]));
+	return write_uses(db, uses, n, NULL);
 }
 
 bool audit_worthy(enum err e)

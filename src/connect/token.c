@@ -20,7 +20,6 @@ enum {
 static enum err give_text(struct str text, struct opt_int expires_at, int64_t version, struct token *ret_token)
 {
 	TRY(secret_copy(text.p, text.n, &ret_token->text));
-	ret_token->token_type = STR("Bearer");
 	ret_token->expires_at = expires_at;
 	ret_token->version = version;
 	return OK;
@@ -249,6 +248,11 @@ static bool may_hold_tokens(const struct ctx *cx, const struct token_source *sou
 	type = cx->catalog && source->service.n > 0 ? catalog_find(cx->catalog, source->service) : NULL;
 	return type && (connector_has_way(type, AUTH_CLIENT_CREDENTIALS, source->type) ||
 			connector_has_way(type, AUTH_SERVICE_ACCOUNT, source->type));
+}
+
+bool token_is_ready(const struct ctx *cx, const struct token_source *source)
+{
+	return may_hold_tokens(cx, source) && token_is_fresh(source, cx->now_ms);
 }
 
 enum err token_give(struct ctx *cx, const struct id *credential, struct token *ret_token)

@@ -22,7 +22,6 @@ enum { TOKEN_VALID_MS = 300000 };
 
 struct token {
 	struct secret text;
-	struct str token_type; /* static: Bearer */
 	struct opt_int expires_at;
 	int64_t version; /* of the credential that it is stored in */
 };

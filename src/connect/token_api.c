@@ -1,45 +1,171 @@
-/* Tokens over HTTP. */
+/*
+ * Tokens over HTTP. Nothing changes but the audit trail: without its row nobody gets to see the answer.
+ *
+ * What is asked for most, stored tokens that still work, takes two statements for all requests of a round: one reads
+ * them, the other writes their audit rows, and is their one commit.
+ */
+#include <string.h>
+
 #include "audit/audit.h"
 #include "base/json_write.h"
 #include "connect/token.h"
+#include "connect/token_hint.h"
+#include "connect/token_source.h"
 #include "core/answer.h"
 #include "core/operations.h"
 #include "fcgi/reply.h"
+#include "vault/seal.h"
 
-static void write_token(struct json_writer *w, const struct ctx *cx, const struct token *token)
-{
-	struct opt_int end = token->expires_at;
-
-	jw_object(w);
-	jw_put_text(w, "access_token", secret_str(&token->text));
-	jw_put_text(w, "token_type", token->token_type);
-	answer_opt_time(w, "expires_at", end);
-	if (end.set)
-		jw_put_int(w, "expires_in", end.v > cx->now_ms ? (end.v - cx->now_ms) / 1000 : 0);
-	else
-		jw_put_null(w, "expires_in");
-	jw_object_end(w);
-}
-
-/* Nothing changes but the audit trail: without its row nobody gets to see the answer. */
-static enum err hand_out(struct ctx *cx, const struct id *credential, const struct token *token, struct reply *reply)
+static enum err put_token(const struct ctx *cx, struct str text, struct opt_int end, struct reply *reply)
 {
 	struct json_writer w;
 
 	jw_start(&w, &reply->body);
-	write_token(&w, cx, token);
-	TRY(buf_error(&reply->body));
-	return audit_use(cx, AUDIT_CREDENTIAL_TOKEN, credential, reply);
+	jw_object(&w);
+	jw_put_text(&w, "access_token", text);
+	jw_put_text(&w, "token_type", STR("Bearer"));
+	answer_opt_time(&w, "expires_at", end);
+	if (end.set)
+		jw_put_int(&w, "expires_in", end.v > cx->now_ms ? (end.v - cx->now_ms) / 1000 : 0);
+	else
+		jw_put_null(&w, "expires_in");
+	jw_object_end(&w);
+	return buf_error(&reply->body);
+}
+
+/* --- one by itself -------------------------------------------------------------------- */
+
+static enum err give_alone(struct ctx *cx, const struct id *credential, struct reply *reply)
+{
+	struct token token;
+	enum err e = token_give(cx, credential, &token);
+
+	ctx_audit_target(cx, ID_CREDENTIAL, credential);
+	if (e == OK)
+		e = put_token(cx, secret_str(&token.text), token.expires_at, reply);
+	if (e == OK)
+		token_hint_note(credential, token.expires_at);
+	secret_done(&token.text);
+	return e == OK ? audit_use(cx, AUDIT_CREDENTIAL_TOKEN, credential, reply) : e;
+}
+
+/* --- several together ----------------------------------------------------------------- */
+
+struct asked {
+	struct ctx *cx;
+	struct id credential;
+	struct token_source *source; /* what was read; the arena's */
+};
+
+struct given {
+	bool is; /* it was ready, and its row is written */
+};
+
+/* Those of one caller, while they are read. */
+struct party {
+	const struct asked *asked[HOLD_TOGETHER_MAX];
+	struct given *given[HOLD_TOGETHER_MAX];
+};
+
+static void take(void *arg, size_t i, const struct vault_opened *opened)
+{
+	const struct party *party = arg;
+	const struct asked *asked = party->asked[i];
+
+	party->given[i]->is = token_source_of(asked->cx, &asked->credential, opened, asked->source) == OK &&
+			      token_is_ready(asked->cx, asked->source);
+}
+
+static enum err read_party(struct party *party, size_t n)
+{
+	struct ctx *cx[HOLD_TOGETHER_MAX];
+	struct id id[HOLD_TOGETHER_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		cx[i] = party->asked[i]->cx;
+		id[i] = party->asked[i]->credential;
+	}
+	ctx_enter(cx[0]);
+	return vault_open_some(cx, id, n, take, party);
+}
+
+static enum err read_all(const struct asked *asked, size_t n, struct given *given)
+{
+	const struct principal *who[HOLD_TOGETHER_MAX];
+	size_t places[HOLD_TOGETHER_MAX], count;
+	bool left[HOLD_TOGETHER_MAX];
+	struct party party;
+
+	memset(left, true, sizeof(left));
+	for (size_t i = 0; i < n; i++)
+		who[i] = &asked[i].cx->who;
+	while ((count = hold_of_caller(who, n, left, places)) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			party.asked[i] = &asked[places[i]];
+			party.given[i] = &given[places[i]];
+		}
+		TRY(read_party(&party, count));
+	}
+	return OK;
+}
+
+static enum err write_rows(struct db *db, const struct asked *asked, size_t n, const struct given *given)
+{
+	struct ctx *cx[HOLD_TOGETHER_MAX];
+	struct id id[HOLD_TOGETHER_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!given[i].is)
+			continue;
+		asked[i].cx->audit.service = asked[i].source->service;
+		cx[count] = asked[i].cx;
+		id[count++] = asked[i].credential;
+	}
+	return count > 0 ? audit_write_uses(db, cx, count, AUDIT_CREDENTIAL_TOKEN, id) : OK;
+}
+
+static enum err give_together(struct db *db, const void *in, size_t n, void *ret_rows)
+{
+	memset(ret_rows, 0, n * sizeof(struct given));
+	TRY(read_all(in, n, ret_rows));
+	return write_rows(db, in, n, ret_rows);
+}
+
+_Static_assert((int)HOLD_TOGETHER_MAX <= (int)VAULT_OPEN_MAX && (int)HOLD_TOGETHER_MAX <= (int)AUDIT_USES_MAX,
+	       "the statements take fewer");
+
+static const struct shared TOGETHER = {
+	.checks_session = true,
+	.in_size = sizeof(struct asked),
+	.row_size = sizeof(struct given),
+	.most = HOLD_TOGETHER_MAX,
+	.run = give_together,
+};
+
+static enum err is_given(struct ctx *cx, void *arg, enum err e, const void *row, struct reply *reply)
+{
+	const struct given *given = row;
+	const struct asked *asked = arg;
+
+	TRY(e);
+	if (!given->is) {
+		token_hint_forget(&asked->credential);
+		return give_alone(cx, &asked->credential, reply);
+	}
+	cx->who.live = true;
+	return put_token(cx, asked->source->access, asked->source->expires_at, reply);
 }
 
 enum err credential_token(struct ctx *cx, const struct credential_token_in *in, struct reply *reply)
 {
-	struct token token;
-	enum err e = token_give(cx, &in->credential_id, &token);
+	struct asked *asked;
 
-	ctx_audit_target(cx, ID_CREDENTIAL, &in->credential_id);
-	if (e == OK)
-		e = hand_out(cx, &in->credential_id, &token, reply);
-	secret_done(&token.text);
-	return e;
+	if (!token_hint_is_fresh(&in->credential_id, cx->now_ms))
+		return give_alone(cx, &in->credential_id, reply);
+	asked = ARENA_NEW(cx->arena, struct asked);
+	if (!asked)
+		return ERR_NO_MEMORY;
+	*asked = (struct asked){ cx, in->credential_id, ARENA_NEW(cx->arena, struct token_source) };
+	return asked->source ? hold_for(cx, &TOGETHER, asked, is_given, asked, reply) : ERR_NO_MEMORY;
 }

@@ -6,7 +6,6 @@
 #include "base/random.h"
 #include "connect/template.h"
 #include "connect/token.h"
-#include "vault/seal.h"
 #include "vault/types.h"
 
 /* In `extra`: {"token": …, "instead_of": …}. A person who puts another refresh token there is not overruled by it. */
@@ -73,23 +72,28 @@ static enum err copy(struct ctx *cx, struct str text, struct str *ret_text)
 	return str_absent(text) || !str_absent(*ret_text) ? OK : ERR_NO_MEMORY;
 }
 
+enum err token_source_of(struct ctx *cx, const struct id *credential, const struct vault_opened *opened,
+			 struct token_source *ret_source)
+{
+	struct token_source s = { .credential = *credential, .version = opened->version };
+
+	TRY(copy(cx, opened->type, &s.type));
+	TRY(copy(cx, opened->service, &s.service));
+	TRY(copy(cx, opened->status, &s.status));
+	TRY(read_source(cx, secret_str(&opened->plain), &s));
+	*ret_source = s;
+	return OK;
+}
+
 enum err token_source_open(struct ctx *cx, const struct id *credential, struct token_source *ret_source)
 {
 	struct vault_opened opened;
-	struct token_source s = { .credential = *credential };
 	enum err e = vault_open_newest(cx, credential, &opened);
 
+	*ret_source = (struct token_source){ .credential = *credential };
 	if (e == OK)
-		e = copy(cx, opened.type, &s.type);
-	if (e == OK)
-		e = copy(cx, opened.service, &s.service);
-	if (e == OK)
-		e = copy(cx, opened.status, &s.status);
-	s.version = opened.version;
-	if (e == OK)
-		e = read_source(cx, secret_str(&opened.plain), &s);
+		e = token_source_of(cx, credential, &opened, ret_source);
 	secret_done(&opened.plain);
-	*ret_source = s;
 	return e;
 }
 

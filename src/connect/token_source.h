@@ -15,6 +15,7 @@
 #include "connect/values.h"
 #include "core/ctx.h"
 #include "vault/credential.h"
+#include "vault/seal.h"
 
 /* Texts are the arena's, which is wiped. */
 struct token_source {
@@ -31,10 +32,15 @@ struct token_source {
 
 /* The newest version of a credential. Errors of vault_open_newest. */
 enum err token_source_open(struct ctx *cx, const struct id *credential, struct token_source *ret_source) MUST_CHECK;
+/* The same of one that was opened. */
+enum err token_source_of(struct ctx *cx, const struct id *credential, const struct vault_opened *opened,
+			 struct token_source *ret_source) MUST_CHECK;
 /* That of a credential which the transaction has locked. */
 enum err token_source_locked(struct ctx *cx, const struct credential *locked,
 			     struct token_source *ret_source) MUST_CHECK;
 
+/* What is stored can be handed out as it is. */
+bool token_is_ready(const struct ctx *cx, const struct token_source *source);
 /* It works for TOKEN_VALID_MS more, as far as anybody knows; or it works now. */
 bool token_is_fresh(const struct token_source *source, int64_t now_ms);
 bool token_is_alive(const struct token_source *source, int64_t now_ms);

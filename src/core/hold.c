@@ -23,6 +23,26 @@ enum err hold_for(struct ctx *cx, const struct shared *shared, const void *in, h
 	return OK;
 }
 
+/* What a statement can see is the same for both. */
+static bool is_same_caller(const struct principal *a, const struct principal *b)
+{
+	return id_eq(&a->tenant, &b->tenant) && id_eq(&a->user, &b->user) && id_eq(&a->session, &b->session) &&
+	       a->role == b->role && a->live == b->live;
+}
+
+size_t hold_of_caller(const struct principal *const *who, size_t n, bool *left, size_t ret_places[HOLD_TOGETHER_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!left[i] || (count > 0 && !is_same_caller(who[ret_places[0]], who[i])))
+			continue;
+		left[i] = false;
+		ret_places[count++] = i;
+	}
+	return count;
+}
+
 /* Those of one statement, by their places in hold[] and outcomes[]. */
 struct party {
 	struct db *db;

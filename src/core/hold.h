@@ -8,6 +8,7 @@
 #define LW_CORE_HOLD_H
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -15,6 +16,7 @@
 
 struct ctx;
 struct db;
+struct principal;
 struct reply;
 
 /* A statement that several requests can share. */
@@ -52,6 +54,13 @@ struct hold {
  */
 enum err hold_for(struct ctx *cx, const struct shared *shared, const void *in, hold_resume *resume, void *arg,
 		  struct reply *reply) MUST_CHECK;
+
+/*
+ * For a statement that reads as its caller: the places of those of who[n] that see the same as the first that is left,
+ * which are left no longer. 0: none is left.
+ */
+size_t hold_of_caller(const struct principal *const *who, size_t n, bool *left,
+		      size_t ret_places[HOLD_TOGETHER_MAX]) MUST_CHECK;
 
 struct hold_outcome {
 	enum err e;

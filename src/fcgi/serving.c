@@ -4,7 +4,11 @@
 #include "base/log.h"
 #include "fcgi/send.h"
 
-enum { HOLD_US = 2000 }; /* a held request waits for others of its round */
+enum {
+	HOLD_US = 2000,    /* a held request waits for others of its round */
+	LINGER_MS = 1,     /* within that, while none comes */
+	LATELY_US = 50000,
+};
 
 /*
  * Whether its answer may wait for the end of the round. A read waits for no lock, so that nothing stays behind for
@@ -51,13 +55,15 @@ static void send_answer(struct serving *s, struct place *place, bool may_stay)
 /* Answers what is held. */
 static void settle(struct serving *s)
 {
-	if (s->held_count == 0)
+	size_t n = s->held_count;
+
+	if (n == 0)
 		return;
 	outbox_flush(&s->outbox);
+	s->held_count = 0; /* one that turns out to be slow comes here again, before it is answered */
 	s->options->settle(s->state);
-	for (size_t i = 0; i < s->held_count; i++)
+	for (size_t i = 0; i < n; i++)
 		send_answer(s, s->held[i], false);
-	s->held_count = 0;
 	s->stale = true;
 }
 
@@ -143,6 +149,21 @@ bool serving_serve(struct serving *s, struct conn *conn)
 bool serving_waits(const struct serving *s)
 {
 	return s->held_count > 0 && !s->alone && clock_monotonic_us() - s->held_since_us <= HOLD_US;
+}
+
+int serving_linger_ms(const struct serving *s)
+{
+	int64_t now = clock_monotonic_us();
+
+	if (s->options->mode != WORKER_SINGLE)
+		return 0;
+	for (size_t i = 0; i < s->connections->count; i++) {
+		const struct conn *conn = s->connections->v[i];
+
+		if (!conn->held && now - conn->touched_us < LATELY_US)
+			return LINGER_MS;
+	}
+	return 0;
 }
 
 bool serving_end_round(struct serving *s)

@@ -242,7 +242,7 @@ static void round_of(struct worker *w, struct epoll_event *events, int n)
 
 	serve_found(w, events, n, &found);
 	while (found.served > 0 && serving_waits(&w->serving)) {
-		n = epoll_wait(w->connections.epoll_fd, events, EVENTS, 0);
+		n = epoll_wait(w->connections.epoll_fd, events, EVENTS, serving_linger_ms(&w->serving));
 		serve_found(w, events, n, &found);
 	}
 	if (!serving_end_round(&w->serving))

@@ -39,7 +39,8 @@ struct worker_options {
 	enum request_state (*handle)(void *state, struct request *request, struct reply *reply);
 	/*
 	 * Answers all requests that are held, in the order in which they came: soon, when the others that had come with
-	 * them have been handled, or within request_is_slow. NULL: none ever is.
+	 * them have been handled (a SINGLE worker waits a millisecond for those that it expects), or within
+	 * request_is_slow. One that is slow itself keeps the others waiting. NULL: none ever is.
 	 */
 	void (*settle)(void *state);
 	/* When nothing happened for a second, every second; may be NULL. */

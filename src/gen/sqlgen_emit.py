@@ -10,7 +10,8 @@ C_TYPES = {"id": ("struct id", "struct opt_id"), "int": ("int64_t", "struct opt_
            "json": ("struct str", "struct str")}
 STMT_TYPES = {"id": "STMT_ID", "int": "STMT_INT", "bool": "STMT_BOOL", "time": "STMT_INT",
               "text": "STMT_TEXT", "bytes": "STMT_BYTES", "json": "STMT_JSON"}
-GROUP_DOC = ["All of `in[n]` in one statement, or none; the row of each in its place of `ret_rows[n]`."]
+GROUP_DOC = "All of `in[n]` in one statement, or none"
+GROUP_ROWS_DOC = "; the row of each in its place of `ret_rows[n]`"
 NOWAIT = "SET STATEMENT innodb_lock_wait_timeout=0 FOR "
 
 
@@ -41,6 +42,10 @@ def group_max(statement):
     return f"SQL_{statement.name.upper()}_MAX"
 
 
+def group_doc(statement):
+    return [GROUP_DOC + (GROUP_ROWS_DOC if statement.outputs else "") + "."] if statement.group else []
+
+
 def comment(lines):
     text = [line.strip() for line in lines if line.strip()]
     if not text:
@@ -60,7 +65,7 @@ def prototypes(statement):
         return [f"enum err {name}(struct db *db{given})",
                 f"enum err {name}_next(struct db *db, {row})"]
     if statement.kind == "group":
-        return [f"enum err {name}(struct db *db{given}, size_t n, {row}s)"]
+        return [f"enum err {name}(struct db *db{given}, size_t n{f', {row}s' if statement.outputs else ''})"]
     return [f"enum err {name}(struct db *db{given}, int64_t *ret_rows)"]
 
 
@@ -71,7 +76,7 @@ def header(module, statements):
            '#include "base/attr.h"', '#include "base/err.h"', '#include "base/id.h"',
            '#include "base/str.h"', '#include "store/db.h"']
     for statement in statements:
-        out += [""] + comment(statement.doc + (GROUP_DOC if statement.group else []))
+        out += [""] + comment(statement.doc + group_doc(statement))
         for values, suffix in ((statement.inputs, "in"), (statement.outputs, "row")):
             if values:
                 out += [f"struct sql_{statement.name}_{suffix} {{", *map(member, values), "};"]
@@ -123,20 +128,28 @@ def descriptor(statement, analysis, suffix, sql, values, checked):
         f"{' | '.join(flags(statement, analysis)) or '0'}, {binds},", "};"]
 
 
+def repeated(statement, times):
+    """A SELECT of what it selects, or an INSERT of its row, so many times."""
+    if statement.outputs:
+        return "SELECT " + ", ".join([statement.sql.removeprefix("SELECT ")] * times)
+    head, word, row = statement.sql.partition(" VALUES ")
+    return head + word + ", ".join([row] * times)
+
+
 def group_of(statement, analysis):
     """What runs 1, 2, ... of them at once: of the values each takes as many as it needs."""
     name = f"sql_{statement.name}"
+    taken = f"{name}_out" if statement.outputs else "NULL"
+    run = "stmt_group(db, &{0}_stmts[n - 1], in, ret_rows)" if statement.outputs else "stmt_exec(db, &{0}_stmts[n - 1], in, NULL)"
     out = ["", *values_of(f"{name}_out", statement.outputs, f"{name}_row", statement.group),
            *values_of(f"{name}_in", statement.params, f"{name}_in", statement.group),
            f"static const struct stmt {name}_stmts[] = {{"]
     for times in range(1, statement.group + 1):
-        sql = "SELECT " + ", ".join([statement.sql.removeprefix("SELECT ")] * times)
-        out += ["\t{", f'\t\t"{statement.name}",', c_string(sql) + ",",
-                f"\t\t{name}_in, {name}_out, NULL, {times * len(statement.params)}, "
+        out += ["\t{", f'\t\t"{statement.name}",', c_string(repeated(statement, times)) + ",",
+                f"\t\t{name}_in, {taken}, NULL, {times * len(statement.params)}, "
                 f"{times * len(statement.outputs)}, {' | '.join(flags(statement, analysis)) or '0'}, 0,", "\t},"]
     return out + ["};", *(line for p in prototypes(statement) for line in (
-        p, "{", f"\treturn n > 0 && n <= {group_max(statement)} ? "
-        f"stmt_group(db, &{name}_stmts[n - 1], in, ret_rows) : ERR_INTERNAL;", "}"))]
+        p, "{", f"\treturn n > 0 && n <= {group_max(statement)} ? {run.format(name)} : ERR_INTERNAL;", "}"))]
 
 
 def source_of(statement, analysis):

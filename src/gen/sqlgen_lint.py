@@ -30,9 +30,10 @@ def heading(statement, analysis, _schema):
         yield f"{statement.name}: :pools is missing", None
     if statement.kind == "exec" and statement.outputs:
         yield f"{statement.name}: :exec has no :out", None
-    if statement.kind == "group" and (analysis.verb != "SELECT" or analysis.top.clauses - {None}):
-        yield f"{statement.name}: a :group is a SELECT of functions, from no table", None
-    if statement.kind in ("one", "many", "group") and not statement.outputs:
+    if statement.kind == "group" and not is_repeatable(statement, analysis):
+        yield f"{statement.name}: a :group is a SELECT of functions, from no table, or an INSERT of one row of VALUES", None
+    if statement.kind in ("one", "many") and not statement.outputs \
+            or statement.kind == "group" and analysis.verb == "SELECT" and not statement.outputs:
         yield f"{statement.name}: :{statement.kind} needs :out", None
     if statement.kind == "exec" and analysis.verb in ("SELECT", "WITH"):
         yield f"{statement.name}: a SELECT is :one or :many", None
@@ -42,6 +43,14 @@ def heading(statement, analysis, _schema):
                 or not any(v.name == "tenant_id" and v.type == "id" for v in statement.outputs):
             yield (f"{statement.name}: :binds needs :one, an assignment to @lw_tenant and "
                    "tenant_id:id in :out"), None
+
+
+def is_repeatable(statement, analysis):
+    """Whether what stands behind the first word, or behind VALUES, can stand there several times."""
+    if analysis.verb == "INSERT":
+        return len(analysis.insert_rows) == 1 and statement.items[-1].kind == "group" \
+            and statement.items[-2].word() == "VALUES" and not statement.outputs
+    return analysis.verb == "SELECT" and not analysis.top.clauses - {None}
 
 
 def values(statement, _analysis, _schema):

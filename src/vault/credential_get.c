@@ -55,7 +55,7 @@ static enum err read_single(struct db *db, const struct asked *asked, struct fou
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
-/* Those of one caller, of asked[]; the places that are left over ask for the first once more. */
+/* Those of one caller; the places that are left over ask for the first once more. */
 static enum err read_several(struct db *db, const struct asked *const *asked, size_t n, struct found *const *found)
 {
 	struct id id[HOLD_TOGETHER_MAX];
@@ -73,42 +73,27 @@ static enum err read_several(struct db *db, const struct asked *const *asked, si
 	return e == ERR_END ? OK : e;
 }
 
-/* What a statement can see is the same for both. */
-static bool is_same_caller(const struct principal *a, const struct principal *b)
-{
-	return id_eq(&a->tenant, &b->tenant) && id_eq(&a->user, &b->user) && id_eq(&a->session, &b->session) &&
-	       a->role == b->role && a->live == b->live;
-}
-
-static enum err read_of_caller(struct db *db, const struct asked *in, size_t n, bool *left, struct found *ret_found)
-{
-	const struct asked *asked[HOLD_TOGETHER_MAX];
-	struct found *found[HOLD_TOGETHER_MAX];
-	size_t count = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!left[i] || (count > 0 && !is_same_caller(&asked[0]->cx->who, &in[i].cx->who)))
-			continue;
-		left[i] = false;
-		asked[count] = &in[i];
-		found[count++] = &ret_found[i];
-	}
-	if (count == 0)
-		return ERR_END;
-	ctx_enter(asked[0]->cx);
-	return count == 1 ? read_single(db, asked[0], found[0]) : read_several(db, asked, count, found);
-}
-
 static enum err read_all(struct db *db, const void *in, size_t n, void *ret_rows)
 {
+	const struct asked *all = in, *asked[HOLD_TOGETHER_MAX];
+	const struct principal *who[HOLD_TOGETHER_MAX];
+	struct found *ret_found = ret_rows, *found[HOLD_TOGETHER_MAX];
+	size_t places[HOLD_TOGETHER_MAX], count;
 	bool left[HOLD_TOGETHER_MAX];
-	enum err e;
 
 	memset(left, true, sizeof(left));
 	memset(ret_rows, 0, n * sizeof(struct found));
-	while ((e = read_of_caller(db, in, n, left, ret_rows)) == OK)
-		;
-	return e == ERR_END ? OK : e;
+	for (size_t i = 0; i < n; i++)
+		who[i] = &all[i].cx->who;
+	while ((count = hold_of_caller(who, n, left, places)) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			asked[i] = &all[places[i]];
+			found[i] = &ret_found[places[i]];
+		}
+		ctx_enter(asked[0]->cx);
+		TRY(count == 1 ? read_single(db, asked[0], found[0]) : read_several(db, asked, count, found));
+	}
+	return OK;
 }
 
 _Static_assert(sizeof(struct asked) <= HOLD_IN_MAX && sizeof(struct found) <= HOLD_ROW_MAX, "hold.h has too little room");

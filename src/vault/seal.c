@@ -104,13 +104,18 @@ static enum err unseal_or_tell(struct ctx *cx, const struct vault_sealed *sealed
 	return ERR_UNREADABLE;
 }
 
-/* What either of the two rows has of a version. */
+/* What each of the rows has of a version. */
 #define SEALED_OF(credential, row)                                                                 \
 	{                                                                                          \
 		.place = { (credential), (row).owner, (row).type, (row).version },                 \
 		.generation = (row).key_generation, .ciphertext = (row).ciphertext,                \
 		.root_key_id = (row).root_key_id, .wrapped = (row).wrapped                         \
 	}
+
+#define OPENED_OF(row)                                                                             \
+	((struct vault_opened){ .type = (row).type, .service = (row).service,                      \
+				.status = (row).status, .version = (row).version,                  \
+				.plain = SECRET_EMPTY })
 
 enum err vault_open(struct ctx *cx, const struct id *credential, struct opt_int version,
 		    int64_t *ret_version, struct secret *ret_plain)
@@ -136,9 +141,48 @@ enum err vault_open_newest(struct ctx *cx, const struct id *credential, struct v
 	TRY(sql_credential_use(cx->db, &in, &row));
 	const struct vault_sealed sealed = SEALED_OF(*credential, row);
 
-	ret_opened->type = row.type;
-	ret_opened->service = row.service;
-	ret_opened->status = row.status;
-	ret_opened->version = row.version;
+	*ret_opened = OPENED_OF(row);
 	return unseal_or_tell(cx, &sealed, &ret_opened->plain);
+}
+
+/* Of one that was asked for. */
+static void open_for(struct ctx *cx, const struct vault_sealed *sealed, struct vault_opened *opened, size_t i,
+		     vault_take *take, void *arg)
+{
+	if (vault_unseal(cx, sealed, &opened->plain) == OK)
+		take(arg, i, opened);
+	secret_done(&opened->plain);
+}
+
+static enum err open_single(struct ctx *cx, const struct id *credential, vault_take *take, void *arg)
+{
+	const struct sql_credential_use_in in = { .credential_id = *credential };
+	struct sql_credential_use_row row;
+	enum err e = sql_credential_use(cx->db, &in, &row);
+
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? OK : e;
+	open_for(cx, &(struct vault_sealed)SEALED_OF(*credential, row), &OPENED_OF(row), 0, take, arg);
+	return OK;
+}
+
+enum err vault_open_some(struct ctx *const *cx, const struct id *credentials, size_t n, vault_take *take, void *arg)
+{
+	struct id id[VAULT_OPEN_MAX];
+	struct sql_credential_use_some_row row;
+	enum err e;
+
+	if (n == 1)
+		return open_single(cx[0], &credentials[0], take, arg);
+	/* The places that are left over ask for the first once more. */
+	for (size_t i = 0; i < VAULT_OPEN_MAX; i++)
+		id[i] = credentials[i < n ? i : 0];
+	TRY(sql_credential_use_some(cx[0]->db, &(struct sql_credential_use_some_in){ id[0], id[1], id[2], id[3], id[4],
+										     id[5], id[6], id[7] }));
+	while ((e = sql_credential_use_some_next(cx[0]->db, &row)) == OK)
+		for (size_t i = 0; i < n; i++)
+			if (id_eq(&credentials[i], &row.credential_id))
+				open_for(cx[i], &(struct vault_sealed)SEALED_OF(row.credential_id, row),
+					 &OPENED_OF(row), i, take, arg);
+	return e == ERR_END ? OK : e;
 }

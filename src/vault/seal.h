@@ -66,4 +66,14 @@ struct vault_opened {
 };
 enum err vault_open_newest(struct ctx *cx, const struct id *credential, struct vault_opened *ret_opened) MUST_CHECK;
 
+/*
+ * The same for several of one caller in one round trip: credentials[i] is asked for in cx[i]. Those that are there and
+ * open are given to `take`, one after the other; what it is given is gone when it returns. Nobody is told of one that
+ * doesn't open: whoever asks for it alone is.
+ */
+typedef void vault_take(void *arg, size_t i, const struct vault_opened *opened);
+enum { VAULT_OPEN_MAX = 8 };
+enum err vault_open_some(struct ctx *const *cx, const struct id *credentials, size_t n, vault_take *take,
+			 void *arg) MUST_CHECK;
+
 #endif

@@ -127,7 +127,11 @@ test("a trial in the background doesn't begin, and has its row when it went well
     await hurry();
     await eventually("its turn came", () => lw.sql(`SELECT next_check_at > 1 FROM connector WHERE connector_id = ${idBytes(keyed.id)}`)[0][0] === "1", 60);
   };
-  await whileClosed(FOR_THE_WORKER, turn);
+  const refused = () => lw.log("worker").split("a connector can't be tried").length, before = refused();
+  await whileClosed(FOR_THE_WORKER, async () => {
+    await turn();
+    await eventually("it was refused", () => refused() > before);
+  });
   assert.deepEqual(called(), []);
   await turn();
   await eventually("it was tried", () => rowsOf("connector.test", keyed.id).length === 1);

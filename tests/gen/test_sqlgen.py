@@ -176,6 +176,12 @@ class Refusals(unittest.TestCase):
         self.refused(statement("SELECT value AS n FROM counter WHERE name = :a;", "group 3", "in a:text(9)", "out n:int"),
                      "is a SELECT of functions")
 
+    def test_a_group_may_be_of_rows(self):
+        insert = "INSERT INTO counter (name, value) "
+        self.accepted(statement(insert + "VALUES (:a, 1);", "group 3", "in a:text(9)"))
+        for rest in ("VALUES (:a, 1), ('b', 2);", "SELECT :a, 1;", "VALUES (:a, 1) ON DUPLICATE KEY UPDATE value = 2;"):
+            self.refused(statement(insert + rest, "group 3", "in a:text(9)"), "or an INSERT of one row")
+
     # --- SQL
     def test_a_statement_is_one_whole_statement(self):
         self.refused(statement("SELECT 1 AS a", "one", "out a:int"), "doesn't end with ;")

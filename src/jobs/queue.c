@@ -297,6 +297,29 @@ static enum err lease(struct ctx *cx, const struct batch *batch, struct str work
 	return OK;
 }
 
+/* How many of the same tenant are before it. */
+static size_t round_of(const struct job *jobs, size_t job)
+{
+	size_t before = 0;
+
+	for (size_t i = 0; i < job; i++)
+		before += id_eq(&jobs[i].tenant, &jobs[job].tenant);
+	return before;
+}
+
+/* Each tenant's first job, then each one's second: a single one doesn't wait for the whole share of another. */
+static void take_turns(struct batch *batch)
+{
+	struct job claimed[JOB_BATCH_MAX];
+	size_t n = 0;
+
+	memcpy(claimed, batch->jobs, batch->n * sizeof(claimed[0]));
+	for (size_t round = 0; n < batch->n; round++)
+		for (size_t i = 0; i < batch->n; i++)
+			if (round_of(claimed, i) == round)
+				batch->jobs[n++] = claimed[i];
+}
+
 static enum err lease_in_turn(struct ctx *cx, enum job_queue queue, const struct waiting *waiting,
 			      struct job_turns *turns, struct str worker, struct batch *batch)
 {
@@ -328,6 +351,7 @@ enum err job_claim(struct ctx *cx, enum job_queue queue, struct job_turns *turns
 	TRY(next_tenants(cx, queue, &next, (size_t)QUEUES[queue].batch, waiting.tenant, &waiting.n));
 	if (waiting.n > 0)
 		TRY(lease_in_turn(cx, queue, &waiting, &next, worker, &batch));
+	take_turns(&batch);
 	*ret_count = batch.n;
 	*turns = next;
 	return OK;

@@ -98,9 +98,9 @@ struct job_turns {
 };
 
 /*
- * Leases up to a batch of due jobs of one queue, one tenant after the other, in a transaction of its own. Their texts
- * are the arena's. 0 jobs: none is due there. A job whose last worker didn't come back is leased alone: it may be what
- * killed that worker, and others shouldn't lose their tries beside it.
+ * Leases up to a batch of due jobs of one queue, an even share of each tenant, in a transaction of its own: each one's
+ * first job, then each one's second. Their texts are the arena's. 0 jobs: none is due there. A job whose last worker
+ * didn't come back is leased alone: it may be what killed that worker, and others shouldn't lose their tries beside it.
  */
 enum err job_claim(struct ctx *cx, enum job_queue queue, struct job_turns *turns, struct str worker,
 		   struct job jobs[JOB_BATCH_MAX], size_t *ret_count) MUST_CHECK;

@@ -162,6 +162,14 @@ static void run_one(struct runner *runner, const struct job *job)
 	runner->host.close(runner->host.arg, cx);
 }
 
+static bool has_had_one(const struct job *jobs, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (id_eq(&jobs[j].tenant, &jobs[i].tenant))
+			return true;
+	return false;
+}
+
 /* The process is to stop before it came to this one: others needn't wait for the lease's end. */
 static void give_back(struct ctx *cx, const struct job *job)
 {
@@ -261,8 +269,11 @@ void runner_step(struct runner *runner)
 	}
 	runner->failures = 0;
 	runner->added = false;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (runner->host.make_way && has_had_one(jobs, i))
+			runner->host.make_way(runner->host.arg);
 		loop_is_stopping() ? give_back(cx, &jobs[i]) : run_one(runner, &jobs[i]);
+	}
 	runner->host.close(runner->host.arg, cx);
 	if (runner->added)
 		runner->host.ring(runner->host.arg);

@@ -58,6 +58,8 @@ struct runner_host {
 	void (*ring)(void *arg); /* jobs have added others: all processes look at once */
 	/* Whether that tenant may have a further job of that queue under way; NULL: each may. */
 	bool (*admits)(void *arg, enum job_queue queue, const struct id *tenant);
+	/* Before each further job of a tenant that has had one of the batch: others may go first. NULL: they don't. */
+	void (*make_way)(void *arg);
 	int64_t poll_ms; /* between two looks at a queue that had nothing */
 	enum runner_role role;
 };

@@ -2,10 +2,12 @@
  * latch-worker: what happens without anybody waiting for it, as the vault's
  * user. A master keeps the processes alive and replaces them on SIGHUP; each of
  * them takes jobs from the queue. The last one does nothing that takes long:
- * quick jobs, and the chores that must not wait. The first one keeps the other
- * chores, and makes no calls for workflows: those wait as long as a tenant says,
- * and mails and deliveries don't wait with them. More of them on other hosts
- * don't disturb each other.
+ * quick jobs, and the chores that must not wait. Of three or more it takes those
+ * of tenants of whom no other process has any in hand, so that whoever comes
+ * beside a tenant with a hundred thousand finds it free (jobs/seats.h). The first
+ * one keeps the other chores, and makes no calls for workflows: those wait as
+ * long as a tenant says, and mails and deliveries don't wait with them. More of
+ * them on other hosts don't disturb each other.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,7 @@
 #include "jobs/chores.h"
 #include "jobs/loop.h"
 #include "jobs/runner.h"
+#include "jobs/seats.h"
 #include "jobs/tally.h"
 #include "jobs/worker_stat.h"
 #include "knowledge/reader.h"
@@ -37,7 +40,7 @@
 
 enum { ARENA_MAX_BYTES = 64 << 20, CONTEXTS = 2 };
 
-/* So many processes there are at least when one of them leaves the calls of workflows to the others. */
+/* So many processes there are at least when one leaves the calls of workflows to the others, and one is reserved. */
 enum { PROCESSES_WITH_ROLES = 3 };
 
 /* The master: everything here is inherited by the processes that it starts. */
@@ -47,7 +50,7 @@ struct program {
 	struct loaded before; /* during a reload: what it was */
 	struct metrics *metrics;
 	struct calls *calls;
-	struct calls *seats; /* who has jobs of QUEUE_CALL under way */
+	struct seats seats;
 	struct tally *tally;
 	int bell_fd;
 	struct chime chime;
@@ -65,7 +68,7 @@ struct worker {
 	struct arena *arena[CONTEXTS];
 	struct ctx context[CONTEXTS];
 	size_t open; /* of the contexts */
-	int seat;    /* of the job in hand, when it is of QUEUE_CALL */
+	struct seating seating;
 	struct chore own[CHORES_MAX]; /* none: it keeps no chores */
 	struct chores chores;
 	struct runner runner;
@@ -167,15 +170,17 @@ static bool is_last(const struct worker *worker)
 	return worker->number + 1 == worker->program->options.workers;
 }
 
+static bool has_roles(const struct worker *worker) { return worker->program->options.workers >= PROCESSES_WITH_ROLES; }
+
 static enum runner_role role_of(const struct worker *worker)
 {
 	if (worker->number > 0)
 		return is_last(worker) ? RUNNER_FOR_QUICK : RUNNER_FOR_ALL;
-	return worker->program->options.workers < PROCESSES_WITH_ROLES ? RUNNER_FOR_ALL : RUNNER_BUT_CALLS;
+	return has_roles(worker) ? RUNNER_BUT_CALLS : RUNNER_FOR_ALL;
 }
 
 /* One process less than take them, where there are several: one tenant's calls leave another's a process. */
-static int64_t seats_of_tenant(const struct worker *worker)
+static int64_t calls_of_tenant(const struct worker *worker)
 {
 	int64_t processes = worker->program->options.workers, callers = processes - 2;
 	int64_t most = worker->program->now.config->limits_calls_per_tenant;
@@ -185,24 +190,27 @@ static int64_t seats_of_tenant(const struct worker *worker)
 	return callers - 1 < most ? callers - 1 : most;
 }
 
-/* The seat is kept to the end of the job; of a process that dies it is free at once. */
 static bool admits(void *arg, enum job_queue queue, const struct id *tenant)
 {
 	struct worker *worker = arg;
 
-	if (queue != QUEUE_CALL)
-		return true;
-	return calls_enter(worker->program->seats, tenant, STR("job"), seats_of_tenant(worker), CALLS_PLACES,
-			   clock_now_ms(), INT64_MAX, &worker->seat) == OK;
+	return seats_take(&worker->seating, queue, tenant);
 }
 
+static void make_way(void *arg)
+{
+	struct worker *worker = arg;
+
+	seats_make_way(&worker->seating);
+}
+
+/* The seats are kept to the end of the batch. */
 static void step_jobs(void *state)
 {
 	struct worker *worker = state;
 
 	runner_step(&worker->runner);
-	calls_leave(worker->program->seats, worker->seat);
-	worker->seat = CALLS_NO_PLACE;
+	seats_leave(&worker->seating);
 }
 
 static void rung(void *arg)
@@ -297,10 +305,16 @@ static enum err prepare(struct worker *worker)
 		.poll_ms = worker->program->now.config->worker_poll_ms,
 		.role = role_of(worker),
 		.admits = admits,
+		.make_way = make_way,
 	};
 
 	TRY(open_worker(worker));
 	TRY(prepare_chores(worker));
+	worker->seating = (struct seating){
+		.seats = &worker->program->seats,
+		.calls_most = calls_of_tenant(worker),
+		.reserved = has_roles(worker) && is_last(worker),
+	};
 	runner_init(&worker->runner, &runner_host);
 	return OK;
 }
@@ -313,7 +327,6 @@ static int live(void *arg, const struct worker_seat *seat)
 	if (worker) {
 		worker->program = arg;
 		worker->number = seat->number;
-		worker->seat = CALLS_NO_PLACE;
 		e = prepare(worker);
 	}
 	if (e == OK) {
@@ -394,7 +407,7 @@ static enum err run(struct program *program)
 	TRY(check_keys(program->now.config));
 	TRY(metrics_new(&program->metrics));
 	TRY(calls_new(program->metrics, &program->calls));
-	TRY(calls_new(NULL, &program->seats));
+	TRY(seats_new(&program->seats));
 	TRY(tally_new(&program->tally));
 	TRY(bell_hang(program->now.config->worker_bell, &program->bell_fd));
 	TRY(chime_hang(&program->chime));

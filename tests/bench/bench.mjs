@@ -4,13 +4,14 @@
 //
 // --json   the figures as JSON on standard output, after the table
 // --check  exit status 1 when a ratio misses its target
-// --only   routes, refresh, start, rotation, jobs, events, flow, sizes: a part of it
+// --only   routes, refresh, start, rotation, jobs, fairness, events, flow, sizes: a part of it
 //
 // BENCH_SECONDS (3)    length of one run of wrk
 // BENCH_ROUNDS (3)     runs of each subject, each between two runs of the floor
 // BENCH_SIZES          1000,100000,1000000
 // BENCH_ROTATED        10000,100000: tenants whose keys are wrapped again, and credentials that are sealed again
 // BENCH_JOBS           1000,1000000: queued ones
+// BENCH_BACKLOG        100000: events of another tenant that are queued before
 // BENCH_HISTORY        1000,1000000: executions that there were before
 // BENCH_REFRESHES      300: tokens that are renewed
 // BENCH_HOME           a directory for the instance that is kept (else a temporary one)
@@ -22,6 +23,7 @@
 import fs from "node:fs";
 import { parseArgs } from "node:util";
 import { events } from "./events.mjs";
+import { fairness } from "./fairness.mjs";
 import { flow } from "./flow.mjs";
 import { jobs } from "./jobs.mjs";
 import { compare, load, median, subject } from "./load.mjs";
@@ -39,8 +41,9 @@ const [tenants, credentials] = (process.env.BENCH_ROTATED ?? "10000,100000").spl
 const sizes = (process.env.BENCH_SIZES ?? "1000,100000,1000000").split(",").map(Number);
 const refreshed = Number(process.env.BENCH_REFRESHES ?? 300);
 const queued = (process.env.BENCH_JOBS ?? "1000,1000000").split(",").map(Number);
+const backlog = Number(process.env.BENCH_BACKLOG ?? 100000);
 const history = (process.env.BENCH_HISTORY ?? "1000,1000000").split(",").map(Number);
-const parts = options.only?.split(",") ?? ["routes", "refresh", "start", "rotation", "jobs", "events", "flow", "sizes"];
+const parts = options.only?.split(",") ?? ["routes", "refresh", "start", "rotation", "jobs", "fairness", "events", "flow", "sizes"];
 const words = (text) => process.stderr.write(`bench: ${text}\n`);
 
 const one = (ids) => ids.map((id) => `/api/v1/credentials/${id}`);
@@ -166,6 +169,10 @@ async function measure(stack, provider) {
   if (parts.includes("jobs")) {
     words("jobs");
     found.jobs = await jobs(stack, { sizes: queued, rounds, seconds });
+  }
+  if (parts.includes("fairness")) {
+    words("waiting beside another tenant's backlog");
+    found.fairness = await fairness(stack, { events: backlog, rounds });
   }
   if (parts.includes("events")) {
     words("webhook events");

@@ -10,7 +10,7 @@ import { programs } from "./stack.mjs";
 
 const script = path.join(path.dirname(fileURLToPath(import.meta.url)), "events.lua");
 const SENDERS = 128; // at half of the rate: many that send now and then
-const BODY = JSON.stringify({ action: "opened", repository: { full_name: "o/r" }, issue: { number: 1, title: "It is broken", body: "x".repeat(900) } });
+export const BODY = JSON.stringify({ action: "opened", repository: { full_name: "o/r" }, issue: { number: 1, title: "It is broken", body: "x".repeat(900) } });
 const TABLES = ["event_key", "event", "job", "audit"];
 
 /** The same rows as the intake's, nothing looked at before. */
@@ -38,7 +38,7 @@ function runFloor(stack, seconds) {
   return events / took;
 }
 
-async function connect(stack) {
+export async function connect(stack) {
   const { token } = stack, key = crypto.randomBytes(24).toString("hex");
   const { id: credential_id } = await stack.api("POST", "/api/v1/credentials", { token, body: { name: "events", type: "api_key", service: "github",
     data: { api_key: "ghp-0123456789abcdef", extra: { webhook_secret: key } } } });

@@ -25,7 +25,7 @@ function runFloor(stack, processes, count, seconds) {
 }
 
 /** As the pools do when they have added a job. */
-function ring(stack) {
+export function ring(stack) {
   const bell = /^\[worker\][^[]*^bell = (.+)$/m.exec(fs.readFileSync(stack.conf, "utf8"))[1];
   execFileSync("python3", ["-c", "import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'.', sys.argv[1])", bell]);
 }

@@ -26,6 +26,11 @@ function printRest(found) {
       [name, number(one.rows), number(one.rate), number(one.floor), one.ratio.toFixed(2)]));
   if (found.jobs)
     table(["jobs queued", "jobs/s", "floor/s", "of floor"], found.jobs.map((at) => [number(at.size), number(at.rate), number(at.floor), at.ratio.toFixed(2)]));
+  if (found.fairness) {
+    const row = (name, { quiet, beside, ratio }) => [name, ...[quiet.p50, quiet.p95, beside.p50, beside.p95, ratio].map((value) => value.toFixed(2))];
+    table(["an event's wait, ms", "quiet p50", "p95", `beside ${number(found.fairness.events)}: p50`, "p95", "ratio of p50"],
+      [row("until it is claimed", found.fairness.queue), row("from 200 to processed", found.fairness.wait)]);
+  }
   if (found.events)
     table(["webhook events/s", "floor/s", "of floor", "p50 ms at half of it", "p99 ms"], [[number(found.events.rate), number(found.events.floor),
       found.events.ratio.toFixed(2), found.events.half.p50.toFixed(1), found.events.half.p99.toFixed(1)]]);
@@ -62,6 +67,7 @@ const TARGETS = [
   ["first 200: under 300 ms", (f) => f.start, (v) => v < 300],
   ["jobs, of their floor: at least 0.6", (f) => f.jobs && Math.min(...f.jobs.map(({ ratio }) => ratio)), (v) => v >= 0.6],
   ["jobs, cost with the most queued, beside the floor's: at most 1.3", (f) => f.jobs && f.jobs[0].ratio / f.jobs.at(-1).ratio, (v) => v <= 1.3],
+  ["an event beside another tenant's backlog, its wait beside the quiet one: at most 2", (f) => f.fairness?.wait.ratio, (v) => v <= 2],
   ["webhook events, of their floor: at least 0.6", (f) => f.events?.ratio, (v) => v >= 0.6],
   ["webhook events at half of the rate, p99: under 20 ms", (f) => f.events?.half.p99, (v) => v < 20],
   ["executions, cost with the most history: at most 1.2", (f) => f.flow?.cost, (v) => v <= 1.2],

@@ -23,6 +23,7 @@ static struct {
 	bool commits;      /* the handler ends the job itself, with a change that gives the answer */
 	bool adds;         /* and promises another job */
 	unsigned rings;
+	size_t runs_before_way[8], ways; /* how many had run when way was made */
 	const char *words; /* what it says of its failure */
 	int64_t takes_ms;
 	const char *meanwhile; /* SQL that somebody else runs */
@@ -248,6 +249,27 @@ static void each_job_of_a_batch_is_leased_whichever_tenant_it_is_of(void **state
 	close_as(cx);
 }
 
+static void a_single_job_of_a_batch_isnt_behind_another_tenants_whole_share(void **state)
+{
+	struct ctx *cx = open_as("worker", ID_NIL);
+	struct job jobs[JOB_BATCH_MAX];
+	struct job_turns turns = { 0 };
+	size_t count;
+
+	(void)state;
+	add(TENANT_A, 7);
+	add(TENANT_B, 2);
+	private_mariadb_run(&server, "latchwork", "UPDATE job SET queue = 'event', kind = 'event_process'");
+	assert_ok(job_claim(cx, QUEUE_EVENT, &turns, STR("w1"), jobs, &count));
+	assert_int_equal(count, 7);
+	for (size_t i = 0; i < count; i++)
+		assert_true(id_eq(&jobs[i].tenant, i == 1 || i == 3 ? &TENANT_B : &TENANT_A));
+	for (size_t i = 0; i < count; i++)
+		assert_ok(job_finish(cx, &jobs[i]));
+	assert_int_equal(rows("SELECT COUNT(*) FROM job"), 2);
+	close_as(cx);
+}
+
 static void a_job_that_may_have_killed_its_worker_is_leased_alone(void **state)
 {
 	struct ctx *cx = open_as("worker", ID_NIL);
@@ -376,6 +398,12 @@ static void host_ring(void *arg)
 	world.rings++;
 }
 
+static void host_make_way(void *arg)
+{
+	(void)arg;
+	world.runs_before_way[world.ways++] = world.runs;
+}
+
 static bool host_admits(void *arg, enum job_queue queue, const struct id *tenant)
 {
 	(void)arg;
@@ -395,6 +423,7 @@ static void run_the_queues(enum runner_role role)
 		.poll_ms = 1000,
 		.role = role,
 		.admits = host_admits,
+		.make_way = host_make_way,
 	};
 	struct runner runner;
 
@@ -586,6 +615,19 @@ static void a_tenant_with_as_much_under_way_as_it_may_is_passed_over_and_waits(v
 	assert_int_equal(world.runs, 3);
 }
 
+static void a_tenants_further_jobs_of_a_batch_make_way_and_first_ones_dont(void **state)
+{
+	(void)state;
+	add(TENANT_A, 3);
+	add(TENANT_B, 1);
+	private_mariadb_run(&server, "latchwork", "UPDATE job SET queue = 'event', kind = 'event_process'");
+	run_the_queue();
+	assert_int_equal(world.runs, 4);
+	assert_int_equal(world.ways, 2);
+	assert_int_equal(world.runs_before_way[0], 2);
+	assert_int_equal(world.runs_before_way[1], 3);
+}
+
 /* --- figures and upkeep ---------------------------------------------------------------- */
 
 static bool shows(const char *line)
@@ -772,6 +814,7 @@ int main(void)
 		cmocka_unit_test_setup(a_worker_whose_lease_ended_changes_nothing_any_more, empty),
 		cmocka_unit_test_setup(a_tenant_with_one_job_waits_for_one_turn_of_a_tenant_with_a_thousand, empty),
 		cmocka_unit_test_setup(each_job_of_a_batch_is_leased_whichever_tenant_it_is_of, empty),
+		cmocka_unit_test_setup(a_single_job_of_a_batch_isnt_behind_another_tenants_whole_share, empty),
 		cmocka_unit_test_setup(work_of_the_service_itself_has_its_turn_too, empty),
 		cmocka_unit_test_setup(a_job_that_is_wanted_once_is_there_once_until_it_has_ended, empty),
 		cmocka_unit_test_setup(a_job_isnt_begun_before_its_time_and_a_dead_one_never, empty),
@@ -790,6 +833,7 @@ int main(void)
 		cmocka_unit_test_setup(a_process_for_quick_jobs_leaves_the_others_alone, new_world),
 		cmocka_unit_test_setup(a_process_that_makes_no_calls_for_workflows_does_everything_else, new_world),
 		cmocka_unit_test_setup(a_tenant_with_as_much_under_way_as_it_may_is_passed_over_and_waits, new_world),
+		cmocka_unit_test_setup(a_tenants_further_jobs_of_a_batch_make_way_and_first_ones_dont, new_world),
 		cmocka_unit_test_setup(counters_of_all_workers_are_added_up_for_monitoring_and_counted_once, empty),
 		cmocka_unit_test_setup(monitoring_sees_depth_age_and_what_became_of_the_jobs, new_world),
 		cmocka_unit_test_setup(old_days_are_dropped_whole_and_the_next_ones_are_there_in_time, new_world),

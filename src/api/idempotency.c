@@ -54,6 +54,7 @@ enum err idempotency_read(struct ctx *cx, const char *operation, struct idempote
 		return ctx_bad_field(cx, "header.Idempotency-Key", "BAD_FORMAT",
 				     "needs 1 to 255 printable ASCII characters");
 	ret_key->used = true;
+	ret_key->claimed_at = cx->now_ms;
 	sha256_of(BYTES(ID_BYTES(&who->tenant), (struct str){ &kind, 1 }, ID_BYTES(&who->user), ID_BYTES(&who->token),
 			str_of(operation), STR("\n"), ret_key->key),
 		  ret_key->key_hash);
@@ -146,7 +147,12 @@ enum err idempotency_claim(struct ctx *cx, const struct idempotency *key, struct
 	const struct sql_idempotency_claim_in claim = {
 		.key_hash = hash_bytes(key->key_hash),
 		.request_hash = hash_bytes(key->request_hash),
-		.created_at = cx->now_ms,
+		.created_at = key->claimed_at,
+	};
+	const struct sql_idempotency_expire_one_in expired = {
+		.key_hash = hash_bytes(key->key_hash),
+		.before = key->claimed_at - IDEMPOTENCY_KEEP_MS,
+		.claimed_before = key->claimed_at - IDEMPOTENCY_CLAIM_MS,
 	};
 	enum err e = sql_idempotency_claim(cx->db, &claim, NULL);
 
@@ -154,10 +160,7 @@ enum err idempotency_claim(struct ctx *cx, const struct idempotency *key, struct
 		return ERR_IDEMPOTENCY_IN_FLIGHT;
 	if (e != ERR_DB_DUPLICATE)
 		return e;
-	TRY(sql_idempotency_expire_one(cx->db,
-				       &(struct sql_idempotency_expire_one_in){ hash_bytes(key->key_hash),
-										 cx->now_ms - IDEMPOTENCY_KEEP_MS },
-				       NULL));
+	TRY(sql_idempotency_expire_one(cx->db, &expired, NULL));
 	e = sql_idempotency_claim(cx->db, &claim, NULL);
 	if (e == ERR_DB_LOCKED)
 		return ERR_IDEMPOTENCY_IN_FLIGHT;
@@ -174,8 +177,15 @@ enum err idempotency_keep(struct ctx *cx, const struct idempotency *key, const s
 	TRY(buf_error(&answer));
 	TRY(envelope_seal_with(keyring_current(cx->front_keys), LABEL, BYTES(hash_bytes(key->key_hash), key->key),
 			       buf_str(&answer), &sealed));
-	return sql_idempotency_answer(cx->db,
-				      &(struct sql_idempotency_answer_in){ hash_bytes(key->key_hash), reply->status,
-									   buf_str(&sealed) },
-				      NULL);
+	const struct sql_idempotency_answer_in in = { hash_bytes(key->key_hash), key->claimed_at, reply->status,
+						      buf_str(&sealed) };
+
+	return sql_idempotency_answer(cx->db, &in, NULL);
+}
+
+enum err idempotency_release(struct ctx *cx, const struct idempotency *key)
+{
+	const struct sql_idempotency_release_in in = { hash_bytes(key->key_hash), key->claimed_at };
+
+	return sql_idempotency_release(cx->db, &in, NULL);
 }

@@ -1,6 +1,7 @@
 #include "api/answer.h"
 #include "api/visit.h"
 #include "audit/audit.h"
+#include "base/log.h"
 #include "core/metrics.h"
 #include "jobs/bell.h"
 #include "store/db.h"
@@ -112,6 +113,32 @@ static enum err run_write(struct visit *v)
 	return e;
 }
 
+/* --- outside of a transaction --- */
+
+static enum err claim(struct db *db, void *arg)
+{
+	struct visit *v = arg;
+
+	(void)db;
+	return idempotency_claim(v->cx, &v->idempotency, v->reply);
+}
+
+/* The handler calls out: its key is claimed before and its answer kept behind it, and nothing is open in between. */
+static enum err run_once(struct visit *v)
+{
+	enum err e = db_run(v->cx->db, claim, v), settled;
+
+	if (e != OK)
+		return e == ERR_END ? OK : e;
+	e = run_handler(v);
+	settled = e == OK ? idempotency_keep(v->cx, &v->idempotency, v->reply)
+			  : idempotency_release(v->cx, &v->idempotency);
+	if (settled != OK)
+		log_write(LOG_WARN, "an idempotency key is taken until its claim ends",
+			  LOG_FIELDS(log_text("code", err_code(settled))));
+	return e;
+}
+
 enum err visit_run(struct visit *v)
 {
 	bool writes = v->route->method != METHOD_GET;
@@ -120,6 +147,8 @@ enum err visit_run(struct visit *v)
 		request_is_slow(v->request);
 	if (writes && v->route->transaction)
 		return run_write(v);
+	if (v->idempotency.used && v->route->keeps_answer)
+		return run_once(v);
 	v->cx->may_hold = true;
 	return run_handler(v);
 }

@@ -266,6 +266,9 @@ class Reader:
         op.repeatable = self.get(node, "x-repeatable", bool, False)
         if op.repeatable and op.pool != "vault":
             self.problems.add(node.line, "x-repeatable is for operations of the vault: the front keeps all connections")
+        if op.method == "POST" and op.auth == "none" and op.keeps_answer and not op.transaction:
+            self.problems.add(node.line, "whoever proves himself to the handler would be given another's answer before that: "
+                              "x-keeps-answer has to be false")
         if op.defers_session and op.transaction:
             self.problems.add(node.line, "x-defers-session leaves a transaction open to anybody: x-transaction has to be false")
 

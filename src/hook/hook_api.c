@@ -75,25 +75,30 @@ static enum err find(struct receiving *r)
 
 	if (!type)
 		return ERR_NOT_FOUND;
-	TRY(hook_find(r->cx, r->secret, r->may_recall, &r->hook));
-	r->cx->audit.service = type->id;
-	ctx_audit_target(r->cx, ID_CONNECTOR, &r->hook.connector);
-	if (!str_eq(r->hook.type, type->id))
-		return ERR_NOT_FOUND;
 	e = hook_scheme_read(json_member(type->file, "webhook"), &r->scheme, &why);
 	if (e == ERR_CONFIG)
 		log_write(LOG_ERROR, "a type's webhook scheme is wrong",
 			  LOG_FIELDS(log_str("type", type->id), log_text("member", why)));
-	return e;
+	TRY(e);
+	TRY(hook_find(r->cx, r->secret, r->may_recall, &r->hook));
+	r->cx->audit.service = type->id;
+	ctx_audit_target(r->cx, ID_CONNECTOR, &r->hook.connector);
+	return str_eq(r->hook.type, type->id) ? OK : ERR_NOT_FOUND;
 }
 
-static enum err refuse(const struct hook *hook, const struct hook_scheme *scheme, const char *why, struct reply *reply)
+/* A delivery is POSTed; with the other methods some providers ask. */
+static bool is_delivery(const struct receiving *r) { return str_eq(r->cx->request->method, STR("POST")); }
+
+/* Whoever doesn't prove to be the provider isn't told whether there is such an address. */
+static enum err refuse(struct receiving *r, const char *why)
 {
-	log_write(LOG_INFO, "a webhook was refused", LOG_FIELDS(log_str("type", hook->type), log_text("why", why)));
-	if (!scheme->empty_answer)
+	log_write(LOG_INFO, "a webhook was refused", LOG_FIELDS(log_str("type", r->type), log_text("why", why)));
+	if (!is_delivery(r))
+		return ERR_NOT_FOUND;
+	if (!r->scheme.empty_answer)
 		return ERR_BAD_SIGNATURE;
-	reply->status = 401;
-	reply->content_type = NULL;
+	r->reply->status = 401;
+	r->reply->content_type = NULL;
 	return OK;
 }
 
@@ -119,11 +124,16 @@ static enum err answer(const struct hook_scheme *scheme, const struct intake *in
 static enum err answer_else(struct receiving *r, struct hook_delivery *delivery, const struct hook_keys *keys,
 			    const struct hook_handshake *handshake, const char *why)
 {
+	enum err e;
+
 	if (r->hook.recalled)
 		return ERR_CONFLICT;
-	if (handshake)
-		return hook_handshake_answer(r->cx, &r->hook, &r->scheme, handshake, delivery, keys, r->reply);
-	return why ? refuse(&r->hook, &r->scheme, why, r->reply) : ERR_NOT_FOUND;
+	if (!handshake)
+		return refuse(r, why);
+	e = hook_handshake_answer(r->cx, &r->hook, &r->scheme, handshake, delivery, keys, r->reply);
+	if (e == ERR_BAD_SIGNATURE || (e == ERR_DENIED && !handshake->is_signed))
+		return refuse(r, "its handshake proves nothing");
+	return e;
 }
 
 static enum err go_on(struct receiving *r, enum err e);
@@ -140,7 +150,8 @@ static enum err taken(void *arg, enum err e, const struct intake *intake)
 	return r->looking ? e : go_on(r, e);
 }
 
-static enum err look(struct receiving *r)
+/* The hook is found. */
+static enum err look_at(struct receiving *r)
 {
 	const struct hook_handshake *handshake;
 	KEY_LIST_AUTO struct key_list list;
@@ -148,18 +159,27 @@ static enum err look(struct receiving *r)
 	const char *why = "";
 
 	key_list_init(&list);
-	TRY(find(r));
 	TRY(make_delivery(r->cx, &delivery));
 	TRY(open_keys(r->cx, &r->hook, &list));
 	TRY(hook_add_fetched_keys(r->cx, &r->hook, &r->scheme, &delivery, &list));
 	const struct hook_keys keys = { list.v, list.n };
 
 	handshake = hook_handshake_of(&r->scheme, &delivery);
-	if (handshake || str_eq(delivery.method, STR("GET")) || str_eq(delivery.method, STR("HEAD")))
-		return answer_else(r, &delivery, &keys, handshake, NULL);
+	if (handshake || !is_delivery(r))
+		return answer_else(r, &delivery, &keys, handshake, "it asks nothing");
 	if (hook_check(&r->scheme, &delivery, &keys, &why) != OK)
 		return answer_else(r, &delivery, &keys, NULL, why);
 	return hook_take_in(r->cx, &r->hook, &r->scheme, &delivery, taken, r, r->reply);
+}
+
+static enum err look(struct receiving *r)
+{
+	enum err e = find(r);
+
+	if (e == ERR_NOT_FOUND)
+		return refuse(r, "there is no such address");
+	TRY(e);
+	return look_at(r);
 }
 
 static enum err look_once(struct receiving *r)

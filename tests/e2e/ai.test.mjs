@@ -10,6 +10,7 @@ import { dumpDatabase } from "./lib/dump.mjs";
 import { eventually } from "./lib/instance.mjs";
 import { keyType } from "./lib/key_type.mjs";
 import { POEM } from "./lib/model_server.mjs";
+import { workers } from "./lib/processes.mjs";
 import { idBytes } from "./lib/tenants.mjs";
 import { execute, finished, saveWorkflow } from "./lib/workflows.mjs";
 
@@ -20,7 +21,7 @@ let world, lw, models, owner, token, other, connector, foreign;
 before(async () => {
   world = await startWorld({
     types: ({ provider }) => [keyType(provider, { api: { base_url: `${provider.url}/api` } })],
-    conf: "[ai]\ntimeout_ms = 20000\nidle_ms = 5000\ntool_rounds = 3\n",
+    conf: "[ai]\ntool_rounds = 3\n",
   });
   ({ lw, models } = world);
   [owner, other] = await Promise.all(["thinker", "stranger"].map((words) => lw.newTenant(words)));
@@ -120,6 +121,67 @@ test("each call is counted, the refused ones with their code", async () => {
   assert.deepEqual(await usage(other.token).then((rows) => rows.filter(({ outcome }) => outcome === "ok")), []);
 });
 
+// --- the same request again ---------------------------------------------------------------
+
+const once = (uri, body, key) => call("POST", uri, body, token, { "Idempotency-Key": key });
+const SLOW = { prompt: "Hi", provider: "gemini", model: "slow" };
+
+/** Asks a model that answers when it is told to, `tell()`; comes back, with the promise of its answer, when the model is at work. */
+async function begin(key) {
+  let tell;
+  models.slowMs = new Promise((done) => { tell = done; });
+  const answer = once("/ai/generate", SLOW, key);
+  await eventually("the model is asked", () => models.calls.length > 0);
+  return { answer, tell };
+}
+
+test("a question that is sent again with its key is paid for once, and has the first answer", async () => {
+  const agent = await newAgent(), before = (await usage()).length;
+  const questions = [["/ai/generate", { prompt: "Hi" }], ["/agents/execute", { agent: agent.id, input: "Hi" }],
+    ["/ai/generate-workflow", { prompt: "greet", provider: "gemini", model: "workflow" }]];
+  for (const [uri, body] of questions) {
+    const key = crypto.randomUUID(), first = await once(uri, body, key), second = await once(uri, body, key);
+    assert.equal(first.status, 200, first.text);
+    assert.deepEqual([second.status, second.text, second.headers["idempotent-replayed"]], [200, first.text, "true"]);
+    assert.equal((await once(uri, { ...body, provider: "openai" }, key)).json.code, uri === "/agents/execute" ? "BAD_INPUT" : "IDEMPOTENCY_MISMATCH");
+  }
+  assert.equal(models.calls.length, questions.length);
+  assert.equal((await usage()).length, before + questions.length);
+});
+
+test("while a question is under way its key is taken, and nothing is asked twice", async () => {
+  const key = crypto.randomUUID(), { answer, tell } = await begin(key);
+  assert.equal((await once("/ai/generate", SLOW, key)).json.code, "IDEMPOTENCY_IN_FLIGHT");
+  assert.equal((await once("/ai/generate", { ...SLOW, prompt: "Ho" }, key)).json.code, "IDEMPOTENCY_MISMATCH");
+  tell();
+  assert.equal((await answer).json.text, "slowly");
+  assert.equal((await once("/ai/generate", SLOW, key)).text, (await answer).text);
+  assert.equal(models.calls.length, 1);
+});
+
+test("a question that failed may be asked again with its key", async () => {
+  const key = crypto.randomUUID(), body = { prompt: "Hi", provider: "openai", model: "flaky" };
+  models.script = () => (models.calls.length < 2 ? { pieces: ["ha"], after: "cut" } : undefined);
+  assert.equal((await once("/ai/generate", body, key)).json.code, "AI_ANSWER_CUT");
+  const answer = await once("/ai/generate", body, key);
+  assert.deepEqual([answer.status, answer.headers["idempotent-replayed"]], [200, undefined]);
+});
+
+test("a key whose process died is free again after five minutes, and not before", async () => {
+  const key = crypto.randomUUID(), { answer } = await begin(key), age = (ms) => lw.sql(`UPDATE idempotency SET created_at = created_at - ${ms} WHERE status = 0`);
+  for (const pid of await workers(lw, "vault"))
+    process.kill(pid, "SIGKILL");
+  assert.equal((await answer).status, 503);
+  await eventually("the pool is back", async () => (await once("/ai/generate", SLOW, key)).json.code === "IDEMPOTENCY_IN_FLIGHT", 60);
+  age(4 * 60_000);
+  assert.equal((await once("/ai/generate", SLOW, key)).json.code, "IDEMPOTENCY_IN_FLIGHT");
+  age(60_000);
+  models.slowMs = 1;
+  const again = await once("/ai/generate", SLOW, key);
+  assert.deepEqual([again.status, again.json.text, models.calls.length], [200, "slowly", 2]);
+  assert.equal((await once("/ai/generate", SLOW, key)).headers["idempotent-replayed"], "true");
+});
+
 // --- a run that watches -------------------------------------------------------------------
 
 /** Reads the Server-Sent Events of a run until `enough`. */
@@ -216,16 +278,16 @@ test("a piece that is very long comes in portions", async () => {
 
 test("a model that is at work for an execution that was cancelled is left", async () => {
   models.slowMs = 100;
-  models.script = () => ({ pieces: Array(600).fill("and so on "), slow: true });
+  models.script = () => ({ pieces: Array(3000).fill("and so on "), slow: true });
   const workflow = await saveWorkflow(lw, token, asking({}), "talkative"), run = await openRun(workflow);
   const { execution_id } = await does("POST", `/runs/${run.id}/messages`, { type: "session:start", data: { input_data: { question: "?" } } });
   const said = async () => (await does("GET", `/executions/${execution_id}/events?limit=100`)).filter(({ type }) => type === "ai:chunk").length;
   await eventually("it speaks", async () => await said() > 1);
   await does("POST", `/executions/${execution_id}/cancel`);
-  await eventually("it is left in the middle", () => models.underWay === 0, 20);
+  await eventually("it is left in the middle", () => models.underWay === 0);
   assert.equal((await finished(lw, token, execution_id)).status, "cancelled");
-  const [{ outcome, source_id }] = await usage();
-  assert.deepEqual([outcome, source_id], ["CONFLICT", execution_id]);
+  const { outcome } = await eventually("what it cost is noted", async () => (await usage()).find(({ source_id }) => source_id === execution_id));
+  assert.equal(outcome, "CONFLICT");
 });
 
 // --- agents -------------------------------------------------------------------------------

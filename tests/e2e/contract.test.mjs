@@ -158,7 +158,9 @@ test("one request has one id: in its answer, its problem, its log line and its a
   const made = await newCredential("traced"), id = made.headers["x-request-id"];
   const rows = (await get(`/api/v1/audit?target=${made.json.id}`)).json;
   assert.deepEqual(rows.map(({ request_id }) => request_id), [id]);
-  assert.equal(lw.log("vault").split("\n").filter((line) => line.includes(`"request_id":"${id}"`)).length, 1);
+  const lines = () => lw.log("vault").split("\n").filter((line) => line.includes(`"request_id":"${id}"`));
+  await eventually("its line is written", () => lines().length > 0);
+  assert.equal(lines().length, 1);
   const refusal = await lw.api("POST", "/api/v1/auth/login", { body: { email: owner.email, password: "wrong" } });
   assert.equal(refusal.json.request_id, refusal.headers["x-request-id"]);
   await eventually("its line is written", () => lw.log("vault").includes(`"request_id":"${refusal.json.request_id}"`));

@@ -161,7 +161,8 @@ test("names in a path that can't be names are as absent as any other", async () 
     await each(wrong, async (value) => {
       const uri = operation.path.replace(/\{\w+\}/g, value);
       const answer = await lw.api(operation.method, uri, { token, body, headers: body ? JSON_TYPE : {}, agent });
-      assertRefused(`${operation.method} ${uri}`, answer, { status: 404 });
+      // Whoever sends an event isn't told whether there is such an address.
+      assertRefused(`${operation.method} ${uri}`, answer, { status: operation.operationId === "hook_receive" ? [401, 404] : 404 });
     });
   }
 });

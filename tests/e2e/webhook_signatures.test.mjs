@@ -170,7 +170,7 @@ test("a new secret ends the old address, and the connector shows the new one", a
   assert.match(hook.url, new RegExp(`^${lw.url}/api/webhooks/github/[A-Za-z0-9_-]{43}$`));
   const url = await newAddress(lw, token, hook.id);
   assert.notEqual(url, hook.url);
-  assert.equal((await send(lw, old)).status, 404);
+  assert.equal((await send(lw, old)).status, 401);
   const second = await lw.api("GET", uri, { token, headers: { "If-None-Match": first.headers.etag } });
   assert.equal(second.status, 200, "the ETag didn't change with the address");
   assert.equal(second.json.webhook_url, url);
@@ -186,13 +186,13 @@ test("a connector without webhooks has no address, and one that is off or gone t
   assert.equal((await lw.api("POST", `/api/v1/connectors/${plain.id}/webhook-secret`, { token })).status, 409);
   const hook = await connectHook(lw, token, PROVIDERS.github);
   assert.equal((await lw.api("PATCH", `/api/v1/connectors/${hook.id}`, { token, body: { status: "disabled" } })).status, 200);
-  assert.equal((await send(lw, await deliveryOf(hook))).status, 404);
+  assert.equal((await send(lw, await deliveryOf(hook))).status, 401);
   assert.equal((await lw.api("PATCH", `/api/v1/connectors/${hook.id}`, { token, body: { status: "active" } })).status, 200);
   assert.equal((await send(lw, await deliveryOf(hook))).status, 200);
-  assert.equal((await send(lw, { ...await deliveryOf(hook), url: hook.url.replace("/github/", "/stripe/") })).status, 404, "another type's address");
+  assert.equal((await send(lw, { ...await deliveryOf(hook), url: hook.url.replace("/github/", "/stripe/") })).status, 401, "another type's address");
   const before = Number(lw.sql("SELECT COUNT(*) FROM hook")[0][0]);
   assert.equal((await lw.api("DELETE", `/api/v1/connectors/${hook.id}`, { token })).status, 204);
-  assert.equal((await send(lw, await deliveryOf(hook))).status, 404);
+  assert.equal((await send(lw, await deliveryOf(hook))).status, 401);
   assert.equal(Number(lw.sql("SELECT COUNT(*) FROM hook")[0][0]), before - 1);
 });
 
@@ -224,8 +224,8 @@ test("Meta's challenge is echoed to whoever knows the verify token", async () =>
   const query = (verify) => `?${new URLSearchParams({ "hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": verify })}`;
   const answer = await asks(hook, { method: "GET", query: query("of ours, 0123456789") });
   assert.deepEqual([answer.status, answer.text], [200, "1158201444"]);
-  assert.equal((await asks(hook, { method: "GET", query: query("another") })).status, 403);
-  assert.equal((await asks(hook, { method: "GET", query: query("") })).status, 403);
+  assert.equal((await asks(hook, { method: "GET", query: query("another") })).status, 404);
+  assert.equal((await asks(hook, { method: "GET", query: query("") })).status, 404);
   assert.equal((await asks(hook, { method: "GET" })).status, 404);
 });
 
@@ -264,7 +264,7 @@ test("Asana's secret is echoed and kept: the first one, and no other until the a
   const first = await handshake(hook.key);
   assert.deepEqual([first.status, first.headers["x-hook-secret"]], [200, hook.key]);
   assert.equal((await handshake(hook.key)).status, 200, "the same one again");
-  assert.equal((await handshake("another-secret-0123456789")).status, 403);
+  assert.equal((await handshake("another-secret-0123456789")).status, 401);
   assert.equal((await send(lw, await deliveryOf(hook))).status, 200);
   assert.equal((await send(lw, await deliveryOf(hook, { key: "another-secret-0123456789" }))).status, 401);
   assert.equal((await asks(hook, { headers: { "x-hook-signature": hmac(hook.key, json({ events: [] })) }, body: json({ events: [] }) })).status, 200, "a heartbeat");
@@ -278,7 +278,7 @@ test("of two secrets that come at once one is kept", async () => {
   const provider = { ...PROVIDERS.clickup, type: "asana", credential: () => ({ type: "api_key", data: { api_key: "1/0123456789:abcdef" } }) };
   const hook = await connectHook(lw, token, provider);
   const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => asks(hook, { headers: { "x-hook-secret": `secret-${i}-0123456789` } })));
-  assert.deepEqual(answers.map(({ status }) => status).sort(), [200, ...Array(11).fill(403)]);
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [200, ...Array(11).fill(401)]);
 });
 
 test("Notion's first POST hands the token over, unsigned; what it signs with it is an event", async () => {
@@ -287,7 +287,7 @@ test("Notion's first POST hands the token over, unsigned; what it signs with it 
   const hook = await connectHook(lw, token, provider);
   assert.equal((await asks(hook, { body: json({ verification_token: hook.key }) })).status, 200);
   assert.equal((await send(lw, await deliveryOf(hook))).status, 200);
-  assert.equal((await asks(hook, { body: json({ verification_token: "another" }) })).status, 403);
+  assert.equal((await asks(hook, { body: json({ verification_token: "another" }) })).status, 401);
 });
 
 test("X's and LinkedIn's challenges are answered with an HMAC", async () => {

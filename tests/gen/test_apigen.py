@@ -110,6 +110,14 @@ BAD = [
     ("a limit for no body", "x-transaction: false", "x-body-limit: 5", "x-body-limit: 5", "without a requestBody"),
     ("a front's operation that is repeatable", "      x-pool: front\n", "      x-pool: front\n      x-repeatable: true\n",
      "operationId", "x-repeatable is for operations of the vault"),
+    ("an answer that is kept for nobody", """      x-auth: user
+      x-scope: credentials:use
+      x-role: admin
+      x-transaction: false
+      x-repeatable: true
+      x-keeps-answer: false
+""", "      x-auth: none\n      x-transaction: false\n      security: []\n", "operationId: thing_use",
+     "would be given another's answer"),
     ("another version", "openapi: 3.1.0", "openapi: 3.0.3", "openapi:", "must be 3.1.x"),
     ("a server elsewhere", "url: /api/v1", "url: https://example.com", "servers:", "`url` that is a path"),
     ("a member twice", "      x-pool: front\n", "      x-pool: front\n      x-pool: vault\n", "x-pool: vault",

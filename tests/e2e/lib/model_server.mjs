@@ -185,6 +185,7 @@ export class ModelServer {
   /** Answers that haven't ended yet. */
   underWay = 0;
   keys = KEYS;
+  /** Before each piece of a slow answer; or a promise, which is waited for. */
   slowMs = 50;
   /** What to answer instead: (asked, provider) => a plan, or undefined. */
   script = undefined;
@@ -238,12 +239,16 @@ export class ModelServer {
     response.writeHead(status, { "Content-Type": "application/json; charset=UTF-8", ...headers }).end(JSON.stringify(body, null, 2));
   }
 
+  #slowly() {
+    return typeof this.slowMs === "number" ? pause(this.slowMs) : this.slowMs;
+  }
+
   async #answer(provider, asked, planned, response) {
     if (asked.stream)
       return this.#stream(provider, asked, planned, response);
     const text = JSON.stringify(WHOLE[provider](asked, planned));
     if (planned.slow)
-      await pause(this.slowMs);
+      await this.#slowly();
     if (planned.after === "cut" || planned.after === "garbage")
       return response.writeHead(200, { "Content-Type": "application/json", "Content-Length": planned.after === "cut" ? text.length : text.length / 2 >> 0 })
         .write(text.slice(0, text.length / 2), () => response.destroy());
@@ -267,7 +272,7 @@ export class ModelServer {
     response.socket.setNoDelay(true);
     for (const event of events) {
       if (planned.slow)
-        await pause(this.slowMs);
+        await this.#slowly();
       await this.#write(response, written(provider, event), planned.chopped);
     }
     const error = REFUSALS.overloaded[provider]()[1];

@@ -129,6 +129,13 @@ SELECT tenant_id, event_id, connector_id, provider, type, status, provider_event
 	occurred_at, received_at, processed_at, headers, body
 FROM event WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
+-- Lists, here and below, each with its index named: by itself MariaDB walks the tenant's rows until it has met enough of one
+-- that has been quiet for long, and begins at the newest of them for a page that is far down.
+CREATE OR REPLACE VIEW v_event_of_connector AS
+SELECT tenant_id, event_id, connector_id, provider, type, status, provider_event_id, account, subject_kind, subject_id,
+	occurred_at, received_at, processed_at
+FROM event FORCE INDEX (connector) WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
+
 CREATE OR REPLACE VIEW v_subscription AS
 SELECT tenant_id, subscription_id, url, event_types, connector_id, active, secret, error_code, error_at, created_by, created_at,
 	updated_at
@@ -139,10 +146,23 @@ SELECT tenant_id, sync_id, connector_id, job_id, state, collection, page, next_p
 	skipped, error_code, error_message, queued_at, started_at, finished_at
 FROM sync_run WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
+CREATE OR REPLACE VIEW v_sync_of_connector AS
+SELECT tenant_id, sync_id, connector_id, job_id, state, collection, pages, fetched, created, updated, unchanged, skipped,
+	error_code, error_message, queued_at, started_at, finished_at
+FROM sync_run FORCE INDEX (connector) WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
+
 CREATE OR REPLACE VIEW v_record AS
 SELECT tenant_id, connector_id, collection, external_id, record_id, body, body_hash, provider_updated_at, first_seen_at,
 	updated_at
 FROM record WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
+
+CREATE OR REPLACE VIEW v_record_newest AS
+SELECT tenant_id, connector_id, collection, external_id, record_id, body, provider_updated_at, first_seen_at, updated_at
+FROM record FORCE INDEX (newest) WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
+
+CREATE OR REPLACE VIEW v_record_of_collection AS
+SELECT tenant_id, connector_id, collection, external_id, record_id, body, provider_updated_at, first_seen_at, updated_at
+FROM record FORCE INDEX (newest_of_collection) WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_workflow AS
 SELECT tenant_id, workflow_id, name, description, active, version, created_by, created_at, updated_at, deleted_at,
@@ -172,6 +192,10 @@ SELECT tenant_id, execution_id, workflow_id, version, status, turn, events, sour
 	parent_step, depth, root_id, family, only_step, run_id, awaited, input_data, request, output_data, output_step,
 	error_code, error_message, error_step, started_by, started_at, completed_at
 FROM execution WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
+
+CREATE OR REPLACE VIEW v_execution_of_workflow AS
+SELECT tenant_id, execution_id, workflow_id, status
+FROM execution FORCE INDEX (workflow) WHERE tenant_id = lw_tenant() WITH CHECK OPTION;
 
 CREATE OR REPLACE VIEW v_execution_live AS
 SELECT tenant_id, place, live

@@ -14,14 +14,26 @@ SELECT lw_intake(:tenant_id, :connector_id, :hook_state, :event_id, :key_hash, :
 -- :name event_list
 -- :many
 -- :pools front
--- :in before:id connector_id:id? type:text(128)? status:text(16)? from:id to:id limit:int
+-- :in before:id type:text(128)? status:text(16)? from:id to:id limit:int
 -- :out event_id:id connector_id:id provider:text(64) type:text(128) status:text(16) provider_event_id:text(255)? account:text(255)? subject_kind:text(64)? subject_id:text(255)? occurred_at:time? received_at:time processed_at:time?
 SELECT event_id, connector_id, provider, type, status, provider_event_id, account, subject_kind, subject_id, occurred_at,
 	received_at, processed_at
 FROM v_event
 WHERE tenant_id = :tenant AND event_id < :before AND event_id >= :from AND event_id < :to
-	AND (:connector_id IS NULL OR connector_id = :connector_id) AND (:type IS NULL OR type = :type)
-	AND (:status IS NULL OR status = :status) AND :live
+	AND (:type IS NULL OR type = :type) AND (:status IS NULL OR status = :status) AND :live
+ORDER BY event_id DESC
+LIMIT :limit;
+
+-- :name event_list_of_connector
+-- :many
+-- :pools front
+-- :in connector_id:id before:id type:text(128)? status:text(16)? from:id to:id limit:int
+-- :out event_id:id connector_id:id provider:text(64) type:text(128) status:text(16) provider_event_id:text(255)? account:text(255)? subject_kind:text(64)? subject_id:text(255)? occurred_at:time? received_at:time processed_at:time?
+SELECT event_id, connector_id, provider, type, status, provider_event_id, account, subject_kind, subject_id, occurred_at,
+	received_at, processed_at
+FROM v_event_of_connector
+WHERE tenant_id = :tenant AND connector_id = :connector_id AND event_id < :before AND event_id >= :from AND event_id < :to
+	AND (:type IS NULL OR type = :type) AND (:status IS NULL OR status = :status) AND :live
 ORDER BY event_id DESC
 LIMIT :limit;
 

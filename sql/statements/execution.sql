@@ -81,7 +81,7 @@ SELECT version FROM v_workflow WHERE tenant_id = :tenant AND workflow_id = :work
 -- :in workflow_id:id before:id status:text(12)? skip:int limit:int
 -- :out execution_id:id
 SELECT execution_id
-FROM v_execution
+FROM v_execution_of_workflow
 WHERE tenant_id = :tenant AND workflow_id = :workflow_id AND execution_id < :before
 	AND (:status IS NULL OR status = :status) AND :live
 ORDER BY execution_id DESC

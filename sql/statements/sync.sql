@@ -14,7 +14,7 @@ VALUES (:tenant, :sync_id, :connector_id, :job_id, 'queued', :now);
 -- :out sync_id:id job_id:id state:text(16) collection:text(64)? pages:int fetched:int created:int updated:int unchanged:int skipped:int error_code:text(64)? error_message:text(500)? queued_at:time started_at:time? finished_at:time?
 SELECT sync_id, job_id, state, collection, pages, fetched, created, updated, unchanged, skipped, error_code, error_message,
 	queued_at, started_at, finished_at
-FROM v_sync_run
+FROM v_sync_of_connector
 WHERE tenant_id = :tenant AND connector_id = :connector_id AND sync_id < :before AND :live
 ORDER BY sync_id DESC
 LIMIT :limit;
@@ -67,7 +67,7 @@ WHERE tenant_id = :tenant AND sync_id = :sync_id;
 -- :in connector_id:id before:id limit:int
 -- :out record_id:id collection:text(64) external_id:text(255) body:text(262144) provider_updated_at:text(64)? first_seen_at:time updated_at:time
 SELECT record_id, collection, external_id, body, provider_updated_at, first_seen_at, updated_at
-FROM v_record
+FROM v_record_newest
 WHERE tenant_id = :tenant AND connector_id = :connector_id AND record_id < :before AND :live
 ORDER BY record_id DESC
 LIMIT :limit;
@@ -78,7 +78,7 @@ LIMIT :limit;
 -- :in connector_id:id collection:text(64) before:id limit:int
 -- :out record_id:id collection:text(64) external_id:text(255) body:text(262144) provider_updated_at:text(64)? first_seen_at:time updated_at:time
 SELECT record_id, collection, external_id, body, provider_updated_at, first_seen_at, updated_at
-FROM v_record
+FROM v_record_of_collection
 WHERE tenant_id = :tenant AND connector_id = :connector_id AND collection = :collection AND record_id < :before AND :live
 ORDER BY record_id DESC
 LIMIT :limit;

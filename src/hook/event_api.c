@@ -11,36 +11,48 @@
 static struct id from_id(struct opt_int from) { return from.set ? id_first_at(from.v) : ID_NIL; }
 static struct id to_id(struct opt_int to) { return to.set ? id_first_at(to.v) : ID_MAX; }
 
-static enum err write_rows(struct ctx *cx, const struct event_list_in *in, struct reply *reply)
+#define EVENT_OF(row)                                                                                                  \
+	(struct event){ EVENT_MEMBERS((row).event_id, row), .status = (row).status, .processed_at = (row).processed_at }
+
+/* Of all connectors or of one: an index each. */
+static enum err begin(struct ctx *cx, const struct event_list_in *in, struct id before)
 {
+	const struct sql_event_list_in all = { before, in->type, in->status, from_id(in->from), to_id(in->to),
+					       in->limit + 1 };
+	const struct sql_event_list_of_connector_in one = { in->connector_id.v, all.before, all.type, all.status,
+							    all.from, all.to, all.limit };
+
+	return in->connector_id.set ? sql_event_list_of_connector(cx->db, &one) : sql_event_list(cx->db, &all);
+}
+
+static enum err next(struct ctx *cx, const struct event_list_in *in, struct event *ret_event)
+{
+	struct sql_event_list_of_connector_row one;
 	struct sql_event_list_row row;
-	struct answer_page page;
-	enum err e;
 
-	answer_page_start(&page, reply, in->limit);
-	while ((e = sql_event_list_next(cx->db, &row)) == OK && answer_page_item(&page, &row.event_id)) {
-		const struct event event = { EVENT_MEMBERS(row.event_id, row), .status = row.status,
-					     .processed_at = row.processed_at };
-
-		event_write(cx->arena, &page.w, &event);
+	if (in->connector_id.set) {
+		TRY(sql_event_list_of_connector_next(cx->db, &one));
+		*ret_event = EVENT_OF(one);
+		return OK;
 	}
-	return answer_page_end(&page, cx, reply, e);
+	TRY(sql_event_list_next(cx->db, &row));
+	*ret_event = EVENT_OF(row);
+	return OK;
 }
 
 enum err event_list(struct ctx *cx, const struct event_list_in *in, struct reply *reply)
 {
-	struct sql_event_list_in query = {
-		.connector_id = in->connector_id,
-		.type = in->type,
-		.status = in->status,
-		.from = from_id(in->from),
-		.to = to_id(in->to),
-		.limit = in->limit + 1,
-	};
+	struct answer_page page;
+	struct event event;
+	struct id before;
+	enum err e;
 
-	TRY(ctx_cursor_read(cx, in->cursor, &query.before));
-	TRY(sql_event_list(cx->db, &query));
-	return write_rows(cx, in, reply);
+	TRY(ctx_cursor_read(cx, in->cursor, &before));
+	TRY(begin(cx, in, before));
+	answer_page_start(&page, reply, in->limit);
+	while ((e = next(cx, in, &event)) == OK && answer_page_item(&page, &event.id))
+		event_write(cx->arena, &page.w, &event);
+	return answer_page_end(&page, cx, reply, e);
 }
 
 enum err event_get(struct ctx *cx, const struct event_get_in *in, struct reply *reply)

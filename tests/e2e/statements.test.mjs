@@ -53,7 +53,7 @@ function filler(name, type, size, nullable) {
   return `LEFT(CONCAT('v', seq), ${size || 20})`;
 }
 
-function fill() {
+function columnsOfTables() {
   const columns = mariadb.rows(`SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, IFNULL(c.CHARACTER_MAXIMUM_LENGTH, 0),
     c.IS_NULLABLE, c.EXTRA FROM information_schema.COLUMNS c JOIN information_schema.TABLES t USING (TABLE_SCHEMA, TABLE_NAME)
     WHERE c.TABLE_SCHEMA = '${DATABASE}' AND t.TABLE_TYPE = 'BASE TABLE' ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION`);
@@ -64,7 +64,11 @@ function fill() {
     }
   }
   tables.delete("schema_migration");
-  for (const [table, own] of tables) {
+  return tables;
+}
+
+function fill() {
+  for (const [table, own] of columnsOfTables()) {
     mariadb.run(`INSERT IGNORE INTO ${table} (${own.map(([n]) => `\`${n}\``).join(", ")})
       SELECT ${own.map(([, v]) => v).join(", ")} FROM seq_1_to_${ROWS}; ANALYZE TABLE ${table};`, { database: DATABASE });
   }
@@ -96,8 +100,8 @@ function literal(value, tenant) {
 }
 
 // JSON arrays are what a text is where JSON_TABLE reads it.
-function filled(sql, inputs, tenant) {
-  const values = inputs.map((v) => literal(v, tenant));
+function filled(sql, inputs, tenant, given = {}) {
+  const values = inputs.map((v) => given[v.name] ?? literal(v, tenant));
   return sql.replace(/'(?:[^'\\]|''|\\.)*'|\?/g, (piece) => (piece === "?" ? values.shift() : piece));
 }
 
@@ -199,4 +203,52 @@ test("a statement that names another tenant than the session's meets the views",
   forEachPool(ofTenant, (sql, inputs) => inTransaction(STRANGER, filled(sql, inputs, OWN)),
     (result, s) => (telling(result).length && s.kind !== "exec" && `shows ${telling(result)[0]}`)
       || (s.kind === "exec" && changed(result) && "changes rows"));
+});
+
+// --- far down a list ---------------------------------------------------------------------
+
+const DEEP = 20_000;
+const READS = 50; // for five rows of a list
+const FEW = new Set(["trigger_list", "schedule_list"]); // a workflow has
+const idOf = (n) => `X'${n.toString(16).padStart(32, "0")}'`;
+
+/** Rows of OWN that differ in their id: the older half belongs to ROW, to whom the list is about, the newer one to another. */
+function fillDeep(table, own, column) {
+  const value = ([name, filled]) => (name === "tenant_id" ? OWN
+    : name === column || /_(hash|key|service)$|^(name|email|subject|external_id)$/.test(name) ? filled
+    : filled.startsWith("UNHEX") ? `IF(seq > ${DEEP / 2}, ${idOf(ROW + 1)}, ${idOf(ROW)})`
+    : filled.startsWith("IF(seq") ? "NULL" : filled.replaceAll("seq", ROW));
+  mariadb.run(`DELETE FROM ${table}; INSERT IGNORE INTO ${table} (${own.map(([n]) => `\`${n}\``).join(", ")})
+    SELECT ${own.map(value).join(", ")} FROM seq_1_to_${DEEP}; ANALYZE TABLE ${table};`, { database: DATABASE });
+}
+
+/** How many rows a page from there has, and how many MariaDB read for it. */
+function readPage(s, [sql, inputs], before) {
+  const isId = inputs.some(({ name, type }) => name === "before" && type === "id"), id = isId ? idOf : String;
+  // What looks for rare rows has both of its ends near each other.
+  const given = { before: id(before), to: idOf(2 * DEEP), skip: "0", connector_id: idOf(ROW), ...(s.name === "audit_list" && { from: id(Math.max(0, before - 1000)) }) };
+  const rows = mariadb.rows(`SET @lw_tenant = ${OWN}; FLUSH STATUS; ${filled(sql, inputs, OWN, given)}; SHOW STATUS LIKE 'Handler_read%'`, { database: DATABASE });
+  const first = rows.findIndex(([name]) => name.startsWith("Handler_read"));
+  return { found: first, reads: rows.slice(first).reduce((sum, [, n]) => sum + Number(n), 0) };
+}
+
+test("a page far down a list, or of one who has been quiet for long, reads no more than it shows", () => {
+  const tables = columnsOfTables(), full = new Set(), wrong = [];
+  const views = fs.readFileSync(`${root}/sql/views.sql`, "utf8").matchAll(/VIEW (\w+) AS\nSELECT[^;]*?\nFROM (\w+)/g);
+  const tableOf = new Map([...views].map(([, view, table]) => [view, table]));
+  const lists = statements.filter((s) => s.kind === "many" && !s.scan && !FEW.has(s.name) && s.in.some(({ name }) => name === "before") && / < \?.* DESC LIMIT \?/.test(s.sql));
+  fillDeep("user", tables.get("user"), "user_id");
+  for (const s of lists) {
+    const text = texts(s).at(-1), [, from] = /^SELECT .*? FROM (\w+)/.exec(text[0]), table = tableOf.get(from) ?? from;
+    if (!full.has(table))
+      fillDeep(table, tables.get(table), /(\w+) < \?/.exec(text[0])[1]);
+    full.add(table);
+    for (const part of [1, 0.49, 0.25, 0.1, 0.01]) {
+      const { found, reads } = readPage(s, text, Math.floor(DEEP * part) + 1);
+      if (found !== 5 || reads > READS)
+        wrong.push(`${named(s)} from ${part}: ${found} rows, ${reads} read`);
+    }
+  }
+  assert.ok(lists.length > 20, `${lists.length} lists`);
+  assert.deepEqual(wrong, []);
 });

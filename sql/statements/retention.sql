@@ -229,8 +229,8 @@ DELETE FROM v_ai_usage WHERE tenant_id = :tenant AND usage_id < :until ORDER BY 
 -- :pools worker
 -- :global the worker serves every tenant
 -- :in limit:int
--- :out tenant_id:id workflow_id:id version:int due_at:time execution_days:int?
-SELECT w.tenant_id, w.workflow_id, w.version, w.versions_due_at AS due_at, r.execution_days
+-- :out tenant_id:id workflow_id:id version:int deleted_at:time? due_at:time execution_days:int?
+SELECT w.tenant_id, w.workflow_id, w.version, w.deleted_at, w.versions_due_at AS due_at, r.execution_days
 FROM workflow w LEFT JOIN tenant_retention r ON r.tenant_id = w.tenant_id
 WHERE w.versions_due_at <= :now
 ORDER BY w.versions_due_at
@@ -270,6 +270,16 @@ LIMIT 1;
 -- :in workflow_id:id version:int used_before:time
 DELETE FROM v_workflow_version
 WHERE tenant_id = :tenant AND workflow_id = :workflow_id AND version = :version AND used_at < :used_before;
+
+-- A deleted one, when nothing is left that shows it.
+-- :name version_drop_workflow
+-- :exec
+-- :pools worker
+-- :in workflow_id:id
+DELETE FROM v_workflow
+WHERE tenant_id = :tenant AND workflow_id = :workflow_id AND deleted_at IS NOT NULL
+	AND NOT EXISTS (SELECT 1 FROM v_workflow_version v WHERE v.tenant_id = :tenant AND v.workflow_id = :workflow_id)
+	AND NOT EXISTS (SELECT 1 FROM v_execution e WHERE e.tenant_id = :tenant AND e.workflow_id = :workflow_id);
 
 -- :name version_rest
 -- :exec

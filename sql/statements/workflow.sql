@@ -77,11 +77,12 @@ UPDATE v_workflow SET name = :name, description = :description, active = :active
 	versions_due_at = IF(version = :version, versions_due_at, :updated_at), version = :version, updated_at = :updated_at
 WHERE tenant_id = :tenant AND workflow_id = :workflow_id;
 
+-- Its versions are looked at until the last one may go, and the row with it.
 -- :name workflow_hide
 -- :exec
 -- :pools front
 -- :in workflow_id:id updated_at:time
-UPDATE v_workflow SET active = 0, deleted_at = :now, updated_at = :updated_at
+UPDATE v_workflow SET active = 0, deleted_at = :now, versions_due_at = :now, updated_at = :updated_at
 WHERE tenant_id = :tenant AND workflow_id = :workflow_id;
 
 -- :name workflow_count

@@ -156,7 +156,7 @@ enum err workflow_update(struct ctx *cx, const struct workflow_update_in *in, st
 	return workflow_answer(cx, &workflow, definition.text, reply);
 }
 
-/* Its row stays while executions show it; what is under way finds it deleted, and ends. */
+/* Its row and its versions stay while executions show them; what is under way finds it deleted, and ends. */
 enum err workflow_delete(struct ctx *cx, const struct workflow_delete_in *in, struct reply *reply)
 {
 	const struct id *id = &in->workflow_id;

@@ -1,7 +1,7 @@
 /*
  * Versions of workflows. One that no execution began with goes at once; of the others lw_start notes, to the day, when
  * one last did. Who began with it before that, and is still there, is found among the workflow's oldest executions:
- * they are few, since the rest has been dropped.
+ * they are few, since the rest has been dropped. Of a deleted workflow all versions may go, and then its row.
  */
 #include "base/log.h"
 #include "identity/tenant.h"
@@ -16,6 +16,7 @@ static const int64_t HOUR_MS = 60 * 60 * 1000LL, DAY_MS = 24 * 60 * 60 * 1000LL;
 struct old {
 	struct id workflow;
 	int64_t last;           /* the newest of those that may go */
+	bool deleted;
 	int64_t due_at;
 	int64_t used_before_ms; /* what was used later is some kept execution's */
 };
@@ -91,7 +92,9 @@ static enum err prune_workflow(struct ctx *cx, void *arg)
 		TRY(drop_unused(cx, old));
 		TRY(drop_used(cx, old, &kept));
 	}
-	rest.next_at = (struct opt_int){ kept > 0, cx->now_ms + DAY_MS };
+	if (old->deleted)
+		TRY(sql_version_drop_workflow(cx->db, &(struct sql_version_drop_workflow_in){ old->workflow }, NULL));
+	rest.next_at = (struct opt_int){ kept > 0 || old->deleted, cx->now_ms + DAY_MS };
 	return sql_version_rest(cx->db, &rest, NULL);
 }
 
@@ -111,7 +114,9 @@ enum err prune_versions(struct ctx *cx)
 	TRY(sql_version_due(cx->db, &(struct sql_version_due_in){ .limit = WORKFLOWS }));
 	while (!loop_is_stopping() && (e = sql_version_due_next(cx->db, &row)) == OK) {
 		struct old old = { .workflow = row.workflow_id,
-				   .last = row.version - cx->config->workflows_versions_kept,
+				   .last = row.deleted_at.set ? row.version
+							      : row.version - cx->config->workflows_versions_kept,
+				   .deleted = row.deleted_at.set,
 				   .due_at = row.due_at,
 				   .used_before_ms = cx->now_ms - kept_days(cx, row.execution_days) * DAY_MS };
 

@@ -41,7 +41,7 @@ async function reload() {
 async function prune() {
   lw.sql(`UPDATE tenant_retention SET due_at = 1 WHERE tenant_id = ${idBytes(a.id)}`);
   await reload();
-  await eventually("it is done", () => count(`tenant_retention WHERE due_at BETWEEN ${Date.now() + 50 * 60_000} AND ${Date.now() + 61 * 60_000}`) > 0, 60);
+  await eventually("it is done", () => count(`tenant_retention WHERE tenant_id = ${idBytes(a.id)} AND due_at > 1 AND due_at BETWEEN ${Date.now() + 50 * 60_000} AND ${Date.now() + 61 * 60_000}`) > 0, 60);
 }
 
 /* --- as if it had been long ago ------------------------------------------------------------- */
@@ -278,4 +278,38 @@ test("versions that are neither new nor what a kept execution began with go", as
   assert.deepEqual(await versions(), [7, 6, 5, 4, 1], "4 was used lately, 1 is under way");
   assert.equal(count(`workflow WHERE workflow_id = ${idBytes(id)} AND versions_due_at > ${Date.now() + DAY / 2}`), 1, "they are looked at again");
   assert.equal((await flows.get(lately)).status, "completed");
+});
+
+test("a deleted workflow goes with the last of its executions, and one that never ran at once", async () => {
+  await keep({ execution_days: 5 });
+  const definition = { steps: [transform("one", "1")], triggers: [{ type: "event" }] };
+  const make = async () => (await flows.does("POST", "/api/v1/workflows", { name: "to be deleted", definition }, 201)).id;
+  const [ran, idle] = [await make(), await make()], rows = (id) => ["workflow", "workflow_version", "workflow_listener", "workflow_trigger", "workflow_schedule"]
+    .map((table) => count(`${table} WHERE workflow_id = ${idBytes(id)}`));
+  for (const id of [ran, idle]) {
+    await flows.does("PUT", `/api/v1/workflows/${id}`, { name: "to be deleted", definition: { ...definition, steps: [transform("one", "2")] } }, 200);
+    await flows.does("POST", `/api/v1/webhooks/${id}/triggers`, { name: "asks", method: "POST", auth_type: "none" }, 201);
+    await flows.does("POST", `/api/v1/workflows/${id}/schedules`, { cron: "0 0 1 1 *" }, 201);
+    assert.deepEqual(rows(id), [1, 2, 1, 1, 1]);
+  }
+  const { execution_id } = await flows.run(ran);
+  for (const id of [ran, idle])
+    await flows.does("DELETE", `/api/v1/workflows/${id}`, undefined, 204);
+  await reload();
+  await eventually("what never ran is gone", () => rows(idle).every((n) => n === 0), 60);
+  await eventually("what did keeps what it began with", () => rows(ran).join() === "1,1,0,0,0", 60);
+  assert.equal((await flows.get(execution_id)).status, "completed");
+
+  const old = age(execution_id, 10 * DAY);
+  lw.sql(`UPDATE execution SET completed_at = ${Date.now() - 10 * DAY} WHERE execution_id = ${old}; UPDATE workflow_version SET used_at = ${Date.now() - 10 * DAY} WHERE workflow_id = ${idBytes(ran)}`);
+  const look = async () => {
+    lw.sql(`UPDATE workflow SET versions_due_at = 1 WHERE workflow_id = ${idBytes(ran)}`);
+    await reload();
+    await eventually("it was looked at", () => count(`workflow WHERE workflow_id = ${idBytes(ran)} AND versions_due_at = 1`) === 0, 60);
+  };
+  await look();
+  assert.deepEqual(rows(ran), [1, 1, 0, 0, 0], "its execution is there");
+  await prune();
+  await look();
+  assert.deepEqual(rows(ran), [0, 0, 0, 0, 0]);
 });

@@ -18,7 +18,7 @@ static struct str hash_text(const uint8_t hash[TOKEN_HASH_BYTES])
 
 static enum err derive(const struct root_key *root, struct str state, struct secret *ret_verifier)
 {
-	SECRET_AUTO struct secret key = SECRET_EMPTY, verifier = SECRET_EMPTY;
+	SECRET_AUTO struct secret key = SECRET_EMPTY;
 	uint8_t mac[SHA256_BYTES];
 	char text[BASE64URL_CHARS(SHA256_BYTES) + 1];
 	enum err e;

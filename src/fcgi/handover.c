@@ -54,7 +54,7 @@ static enum err send_fds(int give_fd, const int *fds, size_t count)
 				  .msg_iovlen = 1,
 				  .msg_control = control.space,
 				  .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+	struct cmsghdr *c = &control.align;
 
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;

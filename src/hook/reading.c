@@ -67,7 +67,7 @@ void reading_members(struct reading *r, const json_t *object, enum reading_objec
 int reading_choice(struct reading *r, struct str value, enum reading_object of, const char *name)
 {
 	const struct member *member = find(of, str_of(name));
-	struct str words = str_of(member->of);
+	struct str words = member ? str_of(member->of) : STR_NONE;
 
 	for (int i = 0; !str_absent(words); i++)
 		if (str_eq(value, str_cut(&words, '|')))
@@ -79,9 +79,9 @@ int reading_choice(struct reading *r, struct str value, enum reading_object of, 
 int reading_enum(struct reading *r, const json_t *object, enum reading_object of, const char *name)
 {
 	const struct member *member = find(of, str_of(name));
-	struct str value = reading_text(object, name);
+	struct str fallback = member ? str_of(member->fallback) : STR_NONE;
 
-	return reading_choice(r, str_absent(value) ? str_of(member->fallback) : value, of, name);
+	return reading_choice(r, reading_text_or(object, name, fallback), of, name);
 }
 
 void reading_without(struct reading *r, const json_t *object, const char *const *names, size_t n)

@@ -19,6 +19,7 @@ static enum err member_json(struct ctx *cx, const json_t *data, const char *name
 	const json_t *value = json_member(data, name);
 	struct json_writer w;
 
+	*ret_json = STR_NONE;
 	buf_init(&text, EXECUTION_INPUT_MAX);
 	jw_start(&w, &text);
 	if (value)

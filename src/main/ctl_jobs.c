@@ -90,7 +90,7 @@ enum err ctl_job_show(struct ctl *ctl)
 {
 	static const char *const COLUMNS[] = { "tenant", "queue", "kind", "state", "run_at", "attempts", "error", "message" };
 	char tenant[ID_TEXT_MAX], attempts[24], at[TIME_TEXT_MAX];
-	struct sql_queue_job_row row;
+	struct sql_queue_job_row row = { 0 };
 	struct ctl_list list;
 	struct id id;
 

@@ -38,7 +38,7 @@ static size_t take_line(const char *line, size_t size, size_t n, void *arg)
 	return talk->bytes <= ANSWER_MAX && is_reply(line, size * n) ? size * n : 0;
 }
 
-static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
+static size_t take_body(const char *bytes, size_t size, size_t n, void *arg)
 {
 	struct talk *talk = arg;
 

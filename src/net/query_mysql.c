@@ -228,7 +228,7 @@ static enum err fetch_long(struct asking *a, size_t i, size_t *ret_at)
 static enum err hand_over(struct asking *a)
 {
 	struct query_cell cell[QUERY_COLUMNS_MAX];
-	size_t at[QUERY_COLUMNS_MAX];
+	size_t at[QUERY_COLUMNS_MAX] = { 0 };
 
 	buf_clear(&a->row);
 	for (size_t i = 0; i < a->columns; i++)

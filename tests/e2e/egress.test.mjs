@@ -48,7 +48,7 @@ const shopType = () => ({
 before(async () => {
   listener = await new Listener().start();
   world = await startWorld({
-    egress: `ports = ${listener.port}\ntimeout_ms = 3000\nconnect_timeout_ms = 1000\n`,
+    egress: `ports = ${listener.port}\ntimeout_ms = 20000\nconnect_timeout_ms = 10000\n`,
     async prepare(w) {
       elsewhere = await new Provider(w.ca).start();
       w.servers.push(elsewhere, listener);

@@ -105,8 +105,8 @@ test("an event of a provider waits for room with its workflows, and reaches its 
   const hook = await connectHook(lw, token, PROVIDERS.github);
   const [first, second] = [await flows.make([delay("wait", DAY)], { triggers: [{ type: "event", connector_id: hook.id }] }), await flows.make([delay("wait", DAY)], { triggers: [{ type: "event", connector_id: hook.id }] })];
   await flows.does("POST", "/api/v1/subscriptions", { url: receiver.url }, 201);
-  await fill();
-  await flows.cancel((await flows.does("GET", `/api/v1/workflows/${waits}/executions?status=waiting`, undefined, 200))[0].execution_id); // room for one of the two
+  const [one] = await fill();
+  await flows.cancel(one); // room for one of the two
   const answer = await send(lw, await deliveryOf(hook)), { event_id } = answer.json;
   assert.equal(answer.status, 200, answer.text);
   await eventually("subscribers have it", () => receiver.deliveries.length === 1, 60);
@@ -128,8 +128,8 @@ test("an event of a provider waits for room with its workflows, and reaches its 
 test("what was let in starts what it needs, up to twice as many in all", async () => {
   const sub = (id, workflow_id) => ({ id, type: "workflow", config: { workflow_id } });
   const soon = await flows.make([delay("wait", 2000)]), outer = await flows.make([sub("one", soon)]);
-  await fill();
-  await flows.cancel((await flows.does("GET", `/api/v1/workflows/${waits}/executions?status=waiting`, undefined, 200))[0].execution_id);
+  const [one] = await fill();
+  await flows.cancel(one);
   assert.equal((await flows.run(outer)).status, "completed", "it took the last place, and needed one more");
   await empty();
   const wide = [..."abcdefgh"].map((id) => sub(id, soon));

@@ -63,7 +63,7 @@ test("branches that wake at the same moment in several processes are each done o
 });
 
 test("a person speaks to an execution that listens; without one it ends at its time", async () => {
-  const workflow = await flows.make([{ id: "ask", type: "listen", config: { prompt: "How many, {{ .input }}?", wait_ms: 60000 } }, transform("out", ".steps.ask")]);
+  const workflow = await flows.make([{ id: "ask", type: "listen", config: { prompt: "How many, {{ .input }}?", wait_ms: 3600000 } }, transform("out", ".steps.ask")]);
   const id = await flows.start(workflow, "Ada");
   await flows.is(id, "waiting");
   const asked = (await flows.events(id)).find(({ type }) => type === "system:waiting_for_input");
@@ -184,5 +184,5 @@ test("a tenant that is deleted takes its workflows and executions along", async 
 test("the days of executions are partitions of their own", async () => {
   const tables = ["execution", "execution_step", "execution_event", "execution_signal"];
   await eventually("there are partitions", () => count(`SELECT COUNT(*) FROM information_schema.partitions WHERE table_schema = 'latchwork'
-    AND table_name IN (${tables.map((t) => `'${t}'`)})`) === 16, 60);
+    AND table_name IN (${tables.map((t) => `'${t}'`)})`) >= 16); // one more each at midnight
 });

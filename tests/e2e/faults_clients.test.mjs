@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import https from "node:https";
 import tls from "node:tls";
 import { after, before, test } from "node:test";
+import { each } from "./lib/hostile.mjs";
 import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { Ledger, Load } from "./lib/load.mjs";
 
 const long = Boolean(process.env.LATCHWORK_LONG);
 const KEPT = 400, ROUNDS = long ? 100 : 5, IDLE = 350, SLOW = 50;
+/** So many begin at once: nginx waits ten seconds for each. */
+const FEW = 25;
 
 let lw, tenant;
 
@@ -26,17 +29,21 @@ for (const [pool, method, path] of [["front", "GET", "/api/v1/auth/me"], ["vault
     const uri = path === "reveal" ? `/api/v1/credentials/${made.json.id}/reveal` : path;
     const agents = Array.from({ length: KEPT }, () => new https.Agent({ keepAlive: true, maxSockets: 1 }));
     t.after(() => agents.forEach((agent) => agent.destroy()));
-    const answers = new Array(KEPT).fill(0), sockets = new Set();
-    await Promise.all(agents.map(async (agent, i) => {
-      await pause(Math.random() * 500);
-      for (let round = 0; round < ROUNDS; round++) {
-        const answer = await lw.api(method, uri, { token, agent });
-        assert.equal(answer.status, 200, answer.text);
-        answers[i]++;
-        Object.values(agent.freeSockets).flat().forEach((socket) => sockets.add(socket));
+    const answers = new Array(KEPT).fill(0), sockets = new Set(), clients = [];
+    const ask = async (i) => {
+      const answer = await lw.api(method, uri, { token, agent: agents[i] });
+      assert.equal(answer.status, 200, answer.text);
+      answers[i]++;
+      Object.values(agents[i].freeSockets).flat().forEach((socket) => sockets.add(socket));
+    };
+    const goOn = async (i) => {
+      while (answers[i] < ROUNDS) {
         await pause(Math.random() * 1000);
+        await ask(i);
       }
-    }));
+    };
+    await each(agents.keys(), async (i) => { await ask(i); clients.push(goOn(i)); }, FEW);
+    await Promise.all(clients);
     assert.ok(answers.every((n) => n === ROUNDS));
     assert.ok(sockets.size <= KEPT * 1.1, `the connections were kept: ${sockets.size} were made`);
   });
@@ -51,19 +58,29 @@ function hold(words) {
   return socket;
 }
 
+/** So many of them. */
+async function holdMany(n, wordsOf) {
+  const all = [];
+  while (all.length < n) {
+    for (let i = 0; i < FEW && all.length < n; i++)
+      all.push(hold(wordsOf(all.length)));
+    await eventually("they are connected", () => all.every((socket) => socket.ready));
+  }
+  return all;
+}
+
 test(`${IDLE} silent connections and ${SLOW} bodies that come byte by byte don't keep anybody waiting`, async (t) => {
   const head = (length) => `POST /api/v1/credentials HTTP/1.1\r\nHost: localhost:${lw.port}\r\nAuthorization: Bearer ${tenant.token}\r\n` +
     `Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
-  const idle = Array.from({ length: IDLE }, (_, i) => hold(["", "GET /api/v1/auth/me HTTP/1.1\r\nHost: localh", "P"][i % 3]));
-  const slow = Array.from({ length: SLOW }, () => hold(head(100000)));
-  const drip = setInterval(() => slow.forEach((socket) => socket.ready && socket.write("{")), 200);
+  const slow = await holdMany(SLOW, () => head(100000)), drip = setInterval(() => slow.forEach((socket) => socket.write("{")), 200);
   const ledger = new Ledger(), load = new Load(lw, { token: tenant.token, ledger, clients: 6 });
+  let idle = [];
   t.after(async () => {
     clearInterval(drip);
     [...idle, ...slow].forEach((socket) => socket.destroy());
     await load.stop();
   });
-  await eventually("they are all connected", () => [...idle, ...slow].every((socket) => socket.ready), 60);
+  idle = await holdMany(IDLE, (i) => ["", "GET /api/v1/auth/me HTTP/1.1\r\nHost: localh", "P"][i % 3]);
   load.start();
   await load.progress(long ? 20000 : 500);
   assert.equal([...slow].filter((socket) => !socket.over).length, SLOW, "the slow ones are still there");

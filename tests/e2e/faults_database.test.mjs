@@ -23,8 +23,7 @@ function startLoad(t) {
 }
 const count = (sql) => Number(lw.sql(sql)[0][0]);
 /** The pools' connections end. */
-const throwOut = () => lw.sql("SELECT id FROM information_schema.processlist WHERE user IN ('latch_front', 'latch_vault')")
-  .forEach(([id]) => lw.sql(`KILL HARD CONNECTION ${id}`, "information_schema"));
+const throwOut = () => lw.sql("KILL HARD USER latch_front@localhost; KILL HARD USER latch_vault@localhost", "information_schema");
 const serving = async () => [await lw.pid("front"), await lw.pid("vault"), await lw.pid("worker"),
   ...await workers(lw, "front"), ...await workers(lw, "vault")].join(" ");
 

@@ -8,6 +8,7 @@ import { dumpDatabase } from "./lib/dump.mjs";
 import { children, residentKib } from "./lib/fcgi.mjs";
 import { Guard } from "./lib/hostile.mjs";
 import { eventually } from "./lib/instance.mjs";
+import { endProcess } from "./lib/processes.mjs";
 import { Provider } from "./lib/provider.mjs";
 import * as faults from "./lib/provider_faults.mjs";
 import { idBytes, Tenant } from "./lib/tenants.mjs";
@@ -163,7 +164,7 @@ test("so does the worker, which meets the same in the background", async () => {
     const before = provider.called("/token").length;
     const ids = made.map(({ id }) => idBytes(id)).join();
     lw.sql(`UPDATE token_refresh SET due_at = 1, retry_at = NULL, failed_at = 1 WHERE credential_id IN (${ids})`);
-    await eventually("the worker has asked", () => provider.called("/token").length >= before + LARGE.length, 60);
+    await eventually("the worker has asked", () => provider.called("/token").length >= before + LARGE.length, 180);
   };
   await round();
   await round();
@@ -232,6 +233,7 @@ test(`while ${HANGING_CALLS} token calls hang for 10 s, others read and get thei
 });
 
 test("a refusal for want of room says when to come back", async () => {
+  await endProcess(await lw.pid("worker")); // which has room of its own
   const made = await Promise.all(Array.from({ length: 12 }, () => connection(faults.slow(1500))));
   const answers = await Promise.all(made.map(({ id }) => token(id)));
   for (const { status, headers, json } of answers)
@@ -239,6 +241,7 @@ test("a refusal for want of room says when to come back", async () => {
       `${status} ${json.code} ${headers["retry-after"]}`);
   assert.ok(answers.some(({ status }) => status === 200));
   assert.ok(provider.mostUnderWay <= 3, `${provider.mostUnderWay} calls of one tenant were under way`);
+  await lw.quickstart("start");
 });
 
 test("no log and no table holds what a provider said", () => {

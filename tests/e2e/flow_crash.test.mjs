@@ -100,7 +100,7 @@ for (const point of POINTS) {
       await eventually("it has died often enough", () => {
         endLeases();
         return deaths() >= (time === 1 ? 3 : 6) || left() === 0;
-      }, 120);
+      }, 300);
       assert.ok(deaths() > 0, "nobody died");
       await stopWorker();
       await worker.ended;
@@ -167,10 +167,11 @@ test("what waits for its next try is tried again after a restart, and no oftener
 
 test("a hundred calls of a for_each are done once each, some at a time, and kills among them change nothing", async () => {
   await lw.quickstart("start");
-  let now = 0, most = 0;
-  server.slow = () => {
-    most = Math.max(most, ++now);
-    setTimeout(() => now--, 20);
+  const now = new Set();
+  let most = 0;
+  server.slow = ({ headers: { "idempotency-key": key } }) => { // one whose worker was killed may come again before the first is answered
+    most = Math.max(most, now.add(key).size);
+    setTimeout(() => now.delete(key), 20);
     return 20;
   };
   const each = { id: "each", type: "for_each", config: { items: "[range(100)]", concurrency: 8, step: { type: "http", config: { method: "POST", url: `${server.url}/{{ .item }}`, body: "{{ .item }}" } } } };
@@ -231,15 +232,14 @@ for (const [point, times] of [["flow_turn_committed", [1, 2, 3, 4, 5]], ["flow_t
       const stream = await openStream(lw, run), hears = (type) => eventually(`it hears ${type}`, () => {
         endLeases();
         return stream.events.some((event) => event.type === type);
-      }, 30);
+      });
       const { execution_id } = await say("session:start", {}), died = () => worker.log().includes('"status":137');
       await eventually("its worker dies, or all wait", () => died() || stream.events.some(({ type }) => type === "system:waiting_for_input"), 60);
       if (died())
         next = await changeWorker(worker);
       await hears("system:waiting_for_input");
       await say("user:message", { text: "yes" });
-      await eventually("its worker dies, or the end comes", () => died() || stream.events.some(({ type }) => type === "workflow:finished"), 60);
-      assert.ok(died(), "nobody died");
+      await eventually("its worker has died", died); // the end may have come: its master tells a little later
       next ??= await changeWorker(worker);
       await hears("workflow:finished");
       const log = await flows.allEvents(execution_id), told = new Map(stream.events.map((event) => [event.number, event]));
@@ -266,11 +266,13 @@ test("a run that nobody dies of is told each event once, in order", async () => 
 
 test("an execution that is stopped during a call drops what comes of it", async () => {
   await lw.quickstart("start");
-  server.slow = () => 3000;
+  let answer;
+  server.slow = () => new Promise((done) => { answer = () => done(0); });
   const id = await flows.start(await flows.make([call("slow"), call("after")]));
-  await eventually("the call is under way", () => lw.sql("SELECT 1 FROM job WHERE queue = 'call' AND worker IS NOT NULL").length > 0, 60);
+  await eventually("the call is under way", () => answer);
   const stopped = await flows.cancel(id);
   assert.equal(stopped.status, "cancelled");
+  answer();
   await eventually("the job has gone", () => lw.sql("SELECT 1 FROM job WHERE queue IN ('automation', 'call')").length === 0, 60);
   const done = await flows.get(id);
   assert.deepEqual(done.step_executions.map((s) => [s.step_id, s.status, s.output_data]), [["slow", "cancelled", null]]);

@@ -13,7 +13,7 @@ let world, lw, provider, listener, token, other;
 
 before(async () => {
   listener = await new Listener().start();
-  world = await startWorld({ types: () => [], egress: `ports = ${listener.port}\ntimeout_ms = 5000\nconnect_timeout_ms = 1000\n` });
+  world = await startWorld({ types: () => [], egress: `ports = ${listener.port}\ntimeout_ms = 20000\nconnect_timeout_ms = 10000\n` });
   ({ lw, provider } = world);
   [{ token }, other] = await Promise.all(["teller", "stranger"].map((words) => lw.newTenant(words)));
   for (const by of [token, other.token])

@@ -136,7 +136,7 @@ const streamOf = (run) => new Promise((done, failed) => {
   request.once("error", failed);
 });
 
-test("whoever watches a run sees none", { timeout: 60000 }, async () => {
+test("whoever watches a run sees none", { timeout: 300000 }, async () => {
   provider.scripts.echo = provider.scripts["api/echo"] = echo;
   const steps = ways().map(([id, config]) => ({ id, type: "http", config }));
   const workflow_id = await flows.make(steps), run = await tenant.does("POST", "/api/v1/runs", { workflow_id });

@@ -33,7 +33,7 @@ test(`${EVENTS} events, some sent two and three times, with at least ${KILLS} SI
   const killing = killer.run(() => sending || killer.count < KILLS, EVERY_MS);
   await Promise.all([sender.run().finally(() => (sending = false)), killing]);
   const sent = Date.now();
-  await settle(lw, LONG ? 3600 : 240);
+  await settle(lw, LONG ? 3600 : 900);
   t.diagnostic(`${EVENTS} events in ${sender.sends} sends, ${(sent - began) / 1000} s; all done after ${(Date.now() - sent) / 1000} s more`);
   t.diagnostic(`refused: ${JSON.stringify(sender.refusals)}; killed: ${JSON.stringify(killer.kills)}, ${killer.count} in all`);
   t.diagnostic(`${receiver.deliveries.length} deliveries, ${receiver.effects.size} effects`);

@@ -288,11 +288,11 @@ test("an open stream and an open socket end when the session has ended that they
   await watch("stream", withTicket(run, "stream"));
   await watch("socket", withTicket(run, "socket"), socketPage);
   const { execution_id } = (await say(run, "session:start")).json;
-  await eventually("the stream was opened again", () => person.page.evaluate(() => window.opened > 1), 60);
+  await eventually("the stream was opened again", () => person.page.evaluate(() => window.opened > 1), 150);
   assert.deepEqual(await seen(), await logged(execution_id), "and nothing came twice");
   assert.equal((await does("POST", "/api/v1/auth/logout", undefined, session.access_token)).status, 204);
-  await eventually("it is closed for good", () => person.page.evaluate(() => window.source.readyState === EventSource.CLOSED), 60);
-  await eventually("so is the socket", () => socketPage.evaluate(() => window.source.readyState === WebSocket.CLOSED), 60);
+  await eventually("it is closed for good", () => person.page.evaluate(() => window.source.readyState === EventSource.CLOSED), 150);
+  await eventually("so is the socket", () => socketPage.evaluate(() => window.source.readyState === WebSocket.CLOSED), 150);
   await say(run, "user:message", { text: "Ada" });
   await eventually("it is over", async () => (await logged(execution_id)).some(({ type }) => type === "workflow:finished"));
   for (const page of [person.page, socketPage])
@@ -307,7 +307,7 @@ test("who watches while nginx reads its configuration again is not left behind w
   const { execution_id } = (await say(run, "session:start")).json;
   await sees("system:waiting_for_input");
   await changeTimes();
-  await eventually("the stream was opened again", () => person.page.evaluate(() => window.opened > 1), 60);
+  await eventually("the stream was opened again", () => person.page.evaluate(() => window.opened > 1), 150);
   await say(run, "user:message", { text: "Ada" });
   await sees("workflow:finished");
   assert.deepEqual(await seen(), await logged(execution_id));

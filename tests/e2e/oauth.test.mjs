@@ -179,7 +179,7 @@ test("a provider that can't be told doesn't keep the tokens alive here", async (
 
 test("a hundred ask for a token that has ended: the server, whose refresh tokens work once, is asked once", async () => {
   const person = await somebody();
-  Object.assign(server, { firstTtl: 30, exchanges: [] });
+  Object.assign(server, { firstTtl: 240, exchanges: [] }); // the worker renews it in two minutes
   const { credential_id: credential } = await connect(person, "many");
   server.firstTtl = 3600;
   lw.sql(`UPDATE token_refresh SET intent_at = 0 WHERE credential_id = ${idBytes(credential)}`); // as if half of its life were over

@@ -2,7 +2,7 @@
 // what one request may ask of a process that others wait for.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { NO_LIMITS, startInstance } from "./lib/instance.mjs";
+import { eventually, NO_LIMITS, startInstance } from "./lib/instance.mjs";
 import { transform } from "./lib/flows.mjs";
 import { Tenant, unknownId } from "./lib/tenants.mjs";
 
@@ -137,8 +137,7 @@ test("the events of an execution come whole and in order, however few rows are r
   const dependencies = Object.fromEntries(steps.slice(1).map((step, i) => [step.id, [steps[i].id]]));
   const { id } = await tenant.does("POST", "/api/v1/workflows", { name: "w", definition: { steps, dependencies } });
   const { execution_id } = await tenant.does("POST", `/api/v1/workflows/${id}/execute`, {}), uri = `/api/v1/executions/${execution_id}`;
-  for (let i = 0; i < 300 && (await tenant.does("GET", uri)).status !== "completed"; i++)
-    await new Promise((done) => setTimeout(done, 100));
+  await eventually("it is over", async () => (await tenant.does("GET", uri)).status === "completed");
   const all = await tenant.does("GET", `${uri}/events?limit=200`);
   assert.equal(all.filter(({ type }) => type === "node:execution_complete" || type === "workflow:node_activated").length >= 12, true);
   assert.deepEqual(all.map((event) => event.number), all.map((_, i) => i + 1));

@@ -153,7 +153,7 @@ test("after stop nothing runs; after the next start the data is there", async ()
 
 test("stop ends only its own: a pidfile that names a stranger is left alone", async () => {
   await lw.quickstart("stop");
-  const stranger = spawnSync("sh", ["-c", "sleep 60 >/dev/null 2>&1 & echo $!"], { encoding: "utf8" }).stdout.trim();
+  const stranger = spawnSync("sh", ["-c", "sleep 600 >/dev/null 2>&1 & echo $!"], { encoding: "utf8" }).stdout.trim();
   const pidfile = fs.readFileSync(lw.conf, "utf8").match(/^pidfile = (.*front\.pid)$/m)[1];
   try {
     fs.writeFileSync(pidfile, `${stranger}\n`);

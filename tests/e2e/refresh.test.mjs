@@ -13,7 +13,7 @@ import * as faults from "./lib/provider_faults.mjs";
 import { idBytes, Tenant } from "./lib/tenants.mjs";
 
 const ROUNDS = process.env.LATCHWORK_LONG ? 100 : 3;
-const EGRESS_MS = 1500; // an exchange that died is waited for longer than that
+const EGRESS_MS = 6000; // an exchange that died is waited for longer than that
 const DUE_MS = 200; // until the worker finds a connection of these tests due
 const POINTS = ["refresh_before_intent", "refresh_intent_committed", "refresh_answer_received", "refresh_before_commit", "refresh_committed"];
 const LOSES_THE_ANSWER = ["refresh_answer_received", "refresh_before_commit"];
@@ -44,6 +44,13 @@ async function stale(type = "fake", { ttl = 60 } = {}) {
     lw.sql(`UPDATE token_refresh SET intent_at = 0, due_at = ${Date.now() + DUE_MS} WHERE credential_id = ${idBytes(made.credential)}`);
   provider.exchanges = [];
   return made;
+}
+
+/** What a provider does that works when it is told to: `script`, and `answer()`. */
+function held() {
+  let answer;
+  const told = new Promise((done) => { answer = done; });
+  return { answer, script: async (request, response, work) => { await told; return work(); } };
 }
 
 /** Waits until a token of so many seconds has ended. */
@@ -111,10 +118,7 @@ test("refreshes don't push people's versions out of the history", async () => {
 test("nobody has to ask: the worker renews what ends soon, once", async () => {
   const { credential } = await stale();
   const { version } = await get(`/api/v1/credentials/${credential}`);
-  await eventually("it was renewed", async () => {
-    await hurryWorker();
-    return provider.count() > 0;
-  }, 60);
+  await eventually("it was renewed", () => provider.count() > 0);
   await eventually("it was stored", async () => (await get(`/api/v1/credentials/${credential}`)).version > version);
   const answer = await token(credential);
   assert.equal(answer.status, 200);
@@ -149,17 +153,17 @@ test("tokens that were stored by hand are renewed like those of a consent", asyn
 
 test("nothing is held in the database while a provider thinks", async () => {
   await stopWorker();
-  const { credential } = await stale();
-  provider.token = faults.slow(1300);
+  const { credential } = await stale(), { script, answer } = held();
+  provider.token = script;
   const asked = token(credential);
   await eventually("the provider is asked", () => provider.underWay > 0);
   await over(0.5);
-  assert.ok(provider.underWay > 0, "the exchange is over already");
   assert.deepEqual(lw.sql(`SELECT trx_id, trx_started, trx_rows_locked FROM information_schema.innodb_trx
     WHERE trx_started < NOW(6) - INTERVAL 400000 MICROSECOND`), [], "a transaction is open");
   const put = await lw.api("PUT", `/api/v1/credentials/${credential}`, { token: owner.token, body: { name: "written at once" } });
   assert.equal(put.status, 200, put.text);
   assert.ok(provider.underWay > 0, "the change had to wait for the provider");
+  answer();
   assert.equal((await asked).status, 200);
 });
 
@@ -173,14 +177,15 @@ test("an answer without a refresh token keeps the one there is", async () => {
 
 test("what a person changes during the exchange stays, and so does what the provider gave", async () => {
   await stopWorker();
-  const { credential } = await stale();
-  provider.token = faults.slow(1000);
+  const { credential } = await stale(), { script, answer: tell } = held();
+  provider.token = script;
   provider.ttl = 1; // the next one to ask has it renewed again, with the refresh token that was stored
   const asked = token(credential);
   await eventually("the provider is asked", () => provider.underWay > 0);
   const put = await lw.api("PUT", `/api/v1/credentials/${credential}`, { token: owner.token,
     body: { data: { extra: { note: "written meanwhile" } } } });
   assert.equal(put.status, 200, put.text);
+  tell();
   const answer = await asked;
   assert.equal(answer.status, 200, answer.text);
   const data = await plain(credential);
@@ -195,13 +200,14 @@ test("what a person changes during the exchange stays, and so does what the prov
 
 test("tokens that a person puts there during the exchange win", async () => {
   await stopWorker();
-  const { credential } = await stale();
-  provider.token = faults.slow(1000);
+  const { credential } = await stale(), { script, answer } = held();
+  provider.token = script;
   const asked = token(credential);
   await eventually("the provider is asked", () => provider.underWay > 0);
   const { access_token, refresh_token } = provider.newFamily({ ttl: 3600 });
   const body = { data: { access_token, refresh_token, expires_at: new Date(Date.now() + 3600000).toISOString() } };
   assert.equal((await lw.api("PUT", `/api/v1/credentials/${credential}`, { token: owner.token, body })).status, 200);
+  answer();
   assert.equal((await asked).status, 200);
   const data = await plain(credential);
   assert.equal(data.refresh_token, refresh_token);
@@ -253,13 +259,15 @@ test("whoever is killed in the middle of an exchange, the next one takes over", 
   provider.graceMs = 60000;
   const { credential } = await stale("graced", { ttl: 1 }), elsewhere = await startPoolBeside(lw);
   await over(1);
-  provider.token = faults.slow(1200);
+  const { script, answer: tell } = held();
+  provider.token = script;
   const asked = assert.rejects(tokenOf(elsewhere, credential), /no answer/);
   await eventually("the provider is asked", () => provider.underWay > 0);
   for (const pid of children(elsewhere.pid))
     process.kill(pid, "SIGKILL");
   await asked;
   provider.scripts = {};
+  tell();
   const answer = await token(credential);
   assert.equal(answer.status, 200, answer.text);
   assert.ok(provider.isGood(answer.json.access_token));

@@ -42,7 +42,7 @@ const stripe = (more) => connect("stripe", { secret_key: STRIPE_KEY }, more);
 const rest = (more) => connect("rest_api", { base_url: provider.url, token: REST_KEY, sync_path: "/things", ...more }, { auth: "bearer" });
 const start = async ({ id }) => (await does("POST", `/connectors/${id}/sync`)).sync_id;
 const newest = async ({ id }) => (await does("GET", `/connectors/${id}/syncs?limit=1`))[0];
-const ended = (connector, words = "the run ended", seconds = 40) => eventually(words, async () => {
+const ended = (connector, words = "the run ended", seconds = 120) => eventually(words, async () => {
   const run = await newest(connector);
   return run?.finished_at && run;
 }, seconds);

@@ -249,7 +249,7 @@ test("a sender whose workflow takes longer than senders wait is told that it is 
     assert.equal(answer.status, 202, answer.text);
     assert.deepEqual([answer.json.success, answer.json.status], [true, "running"]);
     assert.match(answer.headers["x-request-id"], /^req-/);
-    assert.equal((await executionOf(lw, token, answer.json.execution_id)).status, "waiting");
+    await eventually("it waits", async () => (await executionOf(lw, token, answer.json.execution_id)).status === "waiting");
   } finally {
     fs.writeFileSync(file, conf);
     process.kill(nginx, "SIGHUP");

@@ -86,7 +86,7 @@ const cloud = (at) => ({
 
 before(async () => {
   world = await startWorld({
-    egress: "timeout_ms = 3000\nconnect_timeout_ms = 2000\n",
+    egress: "timeout_ms = 6000\nconnect_timeout_ms = 4000\n",
     names: [`DNS:${STS}`],
     async prepare(w) {
       strangeCa = new CertificateAuthority("somebody else's CA");

@@ -15,7 +15,7 @@ before(async () => {
   const section = ({ url, port }, name) =>
     `[issuer ${name}]\nissuer = ${url}\naudience = latchwork\njwks_url = https://localhost:${port}/jwks\n`;
   lw = await startInstance({
-    conf: `[egress]\nallow_hosts = localhost:${issuer.port}\nca_file = ${issuer.ca}\n` +
+    conf: `[egress]\ntimeout_ms = 60000\nallow_hosts = localhost:${issuer.port}\nca_file = ${issuer.ca}\n` +
       section(issuer, "listed") + section(unlisted, "unlisted"),
   });
 });
@@ -177,7 +177,7 @@ test("a worker with another root key does not start, and names the key that it w
   fs.writeFileSync(`${keys}/v20200101.key`, crypto.randomBytes(32), { mode: 0o400 });
   fs.writeFileSync(`${keys}/current`, "v20200101\n", { mode: 0o400 });
   const { status, stderr } = spawnSync(`${lw.program}/sbin/latch-worker`, ["--config", lw.conf],
-    { env: { LATCHWORK_KEYS_VAULT_DIR: keys, LATCHWORK_WORKER_PIDFILE: lw.at("other.pid") }, encoding: "utf8", timeout: 20000 });
+    { env: { LATCHWORK_KEYS_VAULT_DIR: keys, LATCHWORK_WORKER_PIDFILE: lw.at("other.pid") }, encoding: "utf8", timeout: 120000 });
   assert.equal(status, 1, stderr);
   assert.ok(stderr.includes(wanted), stderr);
 });

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -16,11 +17,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { BODY_MAX = 32 << 20, FEW_FILES = 100, WAIT_US = 10000000 };
+enum { BODY_MAX = 32 << 20, FEW_FILES = 100, WAIT_US = 60000000 };
 
 static int version;
 static unsigned trouble;
 static struct buf body;
+/* Shared with the workers. */
+static _Atomic bool *slow;
 
 static void *worker_start(void *arg)
 {
@@ -60,6 +63,7 @@ static void answer_body(struct request *request, struct reply *reply)
 static void be_slow(const struct request *request, int ms)
 {
 	request_is_slow(request);
+	*slow = true;
 	poll(NULL, 0, ms);
 }
 
@@ -167,6 +171,11 @@ void pool_start(struct test_pool *pool, enum worker_mode mode, unsigned workers,
 	char word[64];
 
 	trouble = wanted_trouble;
+	if (!slow)
+		slow = mmap(NULL, sizeof(*slow), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (slow == MAP_FAILED)
+		abort();
+	*slow = false;
 	snprintf(pool->dir, sizeof(pool->dir), "/tmp/latchwork-pool-XXXXXX");
 	if (!mkdtemp(pool->dir))
 		abort();
@@ -263,4 +272,12 @@ bool pool_comes_to(const struct test_pool *pool, const char *uri, long wanted)
 		poll(NULL, 0, 10);
 	}
 	return false;
+}
+
+void pool_gets_slow(void)
+{
+	int64_t until = clock_monotonic_us() + WAIT_US;
+
+	while (!*slow && clock_monotonic_us() < until)
+		poll(NULL, 0, 1);
 }

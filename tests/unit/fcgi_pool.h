@@ -40,7 +40,9 @@ void pool_stop(struct test_pool *pool);
 long pool_asks(const struct test_pool *pool, const char *uri);
 /* The same on a kept connection. */
 long pool_asks_on(int fd, const char *uri);
-/* Asks until `uri` gives `wanted`, for ten seconds. */
+/* Asks until `uri` gives `wanted`, for a minute. */
 bool pool_comes_to(const struct test_pool *pool, const char *uri, long wanted);
+/* Waits until a worker is at work on the pool's first request of those that say that they are slow. */
+void pool_gets_slow(void);
 
 #endif

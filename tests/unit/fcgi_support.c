@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BEGIN = 1, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, WAIT_MS = 10000 };
+enum { BEGIN = 1, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, WAIT_MS = 60000 };
 
 void put_record(struct buf *out, int version, int type, int id, struct str content, size_t length,
 		int padding)
@@ -109,7 +109,7 @@ static bool readable(int fd, int wait_ms)
 	return poll(&p, 1, wait_ms) == 1;
 }
 
-/* Exactly n bytes, or false at the end or after ten seconds of silence. */
+/* Exactly n bytes, or false at the end or after a minute of silence. */
 static bool read_exactly(int fd, void *bytes, size_t n)
 {
 	char *p = bytes;

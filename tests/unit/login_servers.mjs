@@ -8,6 +8,7 @@ import { appendFileSync, chmodSync, chownSync, copyFileSync, existsSync, mkdirSy
 import { createServer } from 'node:net';
 import { createSecureContext, createServer as createTls, TLSSocket } from 'node:tls';
 
+import { freePort } from '../e2e/lib/http.mjs';
 import { certificates } from './certificates.mjs';
 
 const directory = process.argv[2];
@@ -37,13 +38,6 @@ function fake(handler) {
 	}));
 }
 
-async function freePort() {
-	const server = createServer();
-	const port = await listen(server);
-	await new Promise((resolve) => server.close(resolve));
-	return port;
-}
-
 // --- real servers -----------------------------------------------------------------
 
 // Neither of them runs as root.
@@ -71,7 +65,7 @@ function ownDirectory(name, owner) {
 }
 
 async function until(what, check) {
-	for (let i = 0; i < 600; i++) {
+	for (let i = 0; i < 2400; i++) {
 		if (check()) return;
 		await new Promise((resolve) => setTimeout(resolve, 50));
 	}
@@ -114,7 +108,7 @@ async function mariadb() {
 	const options = { ...owner, cwd: home, env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } };
 	const port = await freePort();
 
-	run('mariadb-install-db', ['--no-defaults', `--datadir=${home}/data`, '--skip-test-db', '--force', '--auth-root-authentication-method=normal'], options);
+	run('mariadb-install-db', ['--no-defaults', `--datadir=${home}/data`, `--tmpdir=${home}`, '--skip-test-db', '--force', '--auth-root-authentication-method=normal'], options);
 	children.push(spawn('mariadbd', ['--no-defaults', `--datadir=${home}/data`, `--socket=${home}/socket`, `--port=${port}`, '--bind-address=127.0.0.1',
 		`--tmpdir=${home}`, `--ssl-cert=${home}/good.pem`, `--ssl-key=${home}/good.key`, `--ssl-ca=${home}/ca.pem`, '--innodb-buffer-pool-size=16M',
 		'--innodb-log-file-size=8M', '--skip-name-resolve'], { ...options, stdio: 'ignore' }));

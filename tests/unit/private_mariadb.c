@@ -77,12 +77,29 @@ static pid_t start(const struct private_mariadb *server, const struct passwd *ac
 	return pid;
 }
 
-static void wait_for(pid_t pid, const char *what)
+/* What the programs have said last: the only trace of why one of them failed. */
+static void show_log(const struct private_mariadb *server)
 {
-	int status;
+	char path[96], line[512];
+	FILE *log;
 
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		die(what, "failed");
+	snprintf(path, sizeof(path), "%s/log", server->directory);
+	log = fopen(path, "re");
+	while (log && fgets(line, sizeof(line), log))
+		fputs(line, stderr);
+	if (log)
+		fclose(log);
+}
+
+static void wait_for(const struct private_mariadb *server, pid_t pid, const char *what)
+{
+	int status = 0;
+
+	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	show_log(server);
+	fprintf(stderr, "%s: status %#x\n", what, (unsigned)status);
+	die(what, "failed");
 }
 
 static MYSQL *open_root(const struct private_mariadb *server, const char *database)
@@ -130,8 +147,9 @@ bool private_mariadb_start(struct private_mariadb *server)
 	snprintf(data, sizeof(data), "--datadir=%s/data", server->directory);
 	snprintf(tmp, sizeof(tmp), "--tmpdir=%s", server->directory);
 	snprintf(socket, sizeof(socket), "--socket=%s", server->socket);
-	wait_for(start(server, server_account(),
-		       (const char *const[]){ "mariadb-install-db", "--no-defaults", data,
+	wait_for(server,
+		 start(server, server_account(),
+		       (const char *const[]){ "mariadb-install-db", "--no-defaults", data, tmp,
 					      "--skip-test-db", "--force",
 					      "--auth-root-authentication-method=normal", NULL }),
 		 "mariadb-install-db");
@@ -149,8 +167,10 @@ bool private_mariadb_start(struct private_mariadb *server)
 		nanosleep(&pause, NULL);
 		mysql = open_root(server, NULL);
 	}
-	if (!mysql)
+	if (!mysql) {
+		show_log(server);
 		die("mariadbd", "did not start");
+	}
 	mysql_close(mysql);
 	return true;
 }
@@ -165,7 +185,7 @@ void private_mariadb_stop(struct private_mariadb *server)
 	kill(server->pid, SIGTERM);
 	waitpid(server->pid, &status, 0);
 	server->pid = 0;
-	wait_for(start(server, NULL, argv), "rm");
+	wait_for(server, start(server, NULL, argv), "rm");
 }
 
 void private_mariadb_run(const struct private_mariadb *server, const char *database,

@@ -13,7 +13,7 @@
 #include "core/config.h"
 #include "net/egress.h"
 
-enum { SKIPPED = 77, PATIENCE_MS = 20000, SHORT_MS = 1000, FILE_MAX = 64 << 10, KEY_MAX = 128 };
+enum { SKIPPED = 77, PATIENCE_MS = 120000, SHORT_MS = 1000, FILE_MAX = 64 << 10, KEY_MAX = 128 };
 
 static struct server {
 	pid_t pid;

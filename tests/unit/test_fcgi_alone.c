@@ -68,7 +68,7 @@ static int keep_one_busy(const char *uri, long *ret_worker)
 	assert_true(fd >= 0);
 	*ret_worker = pool_asks_on(fd, "/pid");
 	send_to(fd, "POST", uri, STR(""));
-	poll(NULL, 0, SETTLE_MS);
+	pool_gets_slow();
 	return fd;
 }
 

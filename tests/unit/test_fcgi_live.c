@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "fcgi/pool.h"
 
-enum { WORKERS = 3, WAIT_MS = 10000 };
+enum { WORKERS = 3, WAIT_MS = 60000 };
 
 /* What a worker says when it begins and when it ends. */
 struct word {

@@ -402,21 +402,21 @@ static void a_slow_request_holds_up_only_its_own_process(void **state)
 	pool_stop(&pool);
 }
 
-/* Requests that come while the worker is busy are one round. */
+/* Requests that come while the worker looks away are one round. */
 static void requests_of_a_round_that_are_held_are_answered_together(void **state)
 {
 	(void)state;
 	enum { FEW = 5, MANY = WORKER_HELD_MAX + 3 };
-	int slow, fd[MANY];
+	int fd[MANY];
 	struct answer answer;
-	struct buf wait BUF_AUTO, request BUF_AUTO;
+	struct buf request BUF_AUTO;
+	pid_t worker;
 
-	buf_init(&wait, 1 << 16);
 	buf_init(&request, 1 << 16);
-	put_request(&wait, "GET", "/slow", STR(""), true);
 	put_request(&request, "POST", "/held", STR(""), true);
 	pool_start(&pool, WORKER_POLLING, 1, 0, NULL);
-	assert_true((slow = client_connect(pool.path)) >= 0);
+	worker = (pid_t)pool_asks(&pool, "/pid");
+	assert_true(worker > 0);
 	for (int i = 0; i < MANY; i++) {
 		assert_true((fd[i] = client_connect(pool.path)) >= 0);
 		assert_int_equal(pool_asks_on(fd[i], "/held"), 1);
@@ -424,12 +424,10 @@ static void requests_of_a_round_that_are_held_are_answered_together(void **state
 	for (int n = FEW; n <= MANY; n += MANY - FEW) {
 		int together = 0;
 
-		assert_true(client_send(slow, buf_str(&wait)));
-		poll(NULL, 0, 100);
+		kill(worker, SIGSTOP);
 		for (int i = 0; i < n; i++)
 			assert_true(client_send(fd[i], buf_str(&request)));
-		client_read(slow, &answer);
-		buf_done(&answer.out);
+		kill(worker, SIGCONT);
 		for (int i = 0; i < n; i++) {
 			client_read(fd[i], &answer);
 			assert_true(answer_says(&answer, "Status: 200 OK"));
@@ -438,7 +436,6 @@ static void requests_of_a_round_that_are_held_are_answered_together(void **state
 		}
 		assert_in_range(together, n == FEW ? FEW : WORKER_HELD_MAX, n);
 	}
-	close(slow);
 	for (int i = 0; i < MANY; i++)
 		close(fd[i]);
 	pool_stop(&pool);
@@ -506,7 +503,7 @@ static void a_single_worker_takes_new_ones_while_kept_ones_are_idle(void **state
 	assert_true(pool_asks(&pool, "/pid") > 0);
 	assert_true((slow = client_connect(pool.path)) >= 0);
 	assert_true(client_send(slow, buf_str(&request)));
-	poll(NULL, 0, 100);
+	pool_gets_slow();
 	busy = pool_asks(&pool, "/pid");
 	/* Whoever had them: they are with the other one now. */
 	for (int round = 0; round < 3; round++)

@@ -13,7 +13,7 @@
 #include "net/query.h"
 #include "net_login_support.h"
 
-enum { PATIENCE_MS = 10000, SHORT_MS = 1500 };
+enum { PATIENCE_MS = 60000, SHORT_MS = 1500 };
 
 static struct egress_policy *policy;
 static struct query_answer answer;

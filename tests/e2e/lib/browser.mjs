@@ -5,7 +5,7 @@ import path from "node:path";
 import puppeteer from "puppeteer-core";
 import { keyHash } from "./certificates.mjs";
 
-const PATIENCE = 60000;
+const PATIENCE = 180000;
 
 /** `certificates`: PEM texts of the servers that it trusts. Nothing else is found by it than this machine. */
 export async function startBrowser({ certificates }) {

@@ -7,7 +7,7 @@ export class EffectServer {
   calls = [];
   /** key -> what was done, once. */
   effects = new Map();
-  /** Milliseconds until it answers. */
+  /** Milliseconds until it answers, or a promise of them. */
   slow = () => 0;
   /** What it answers with, beside doing it. */
   status = () => 200;
@@ -21,7 +21,7 @@ export class EffectServer {
       const chunks = [];
       request.on("data", (chunk) => chunks.push(chunk));
       request.on("error", () => {});
-      request.on("end", () => setTimeout(() => this.#answer(request, Buffer.concat(chunks).toString("utf8"), response), this.slow(request)));
+      request.on("end", async () => setTimeout(() => this.#answer(request, Buffer.concat(chunks).toString("utf8"), response), await this.slow(request)));
     });
     await new Promise((done) => this.server.listen(0, "127.0.0.1", done));
     this.host = `localhost:${this.server.address().port}`;

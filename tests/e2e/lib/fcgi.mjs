@@ -68,7 +68,7 @@ function readAnswer(bytes) {
  * Connects, sends the bytes, and reads until an answer is whole, the other side closes, or `silence` ms pass.
  * {answered, closed, out}. A side that closes in the middle of our sending is no error: that is what it should do.
  */
-export function send(socketPath, bytes, { silence = 10000 } = {}) {
+export function send(socketPath, bytes, { silence = 60000 } = {}) {
   return new Promise((done, failed) => {
     const parts = [];
     let connected = false;

@@ -61,8 +61,8 @@ export class Flows {
     return condition(now) && now;
   }, seconds);
 
-  over = (execution, seconds = 60) => this.wait(execution, "over", (now) => OVER.includes(now.status), seconds);
-  is = (execution, status, seconds = 60) => this.wait(execution, status, (now) => now.status === status, seconds);
+  over = (execution, seconds = 180) => this.wait(execution, "over", (now) => OVER.includes(now.status), seconds);
+  is = (execution, status, seconds = 180) => this.wait(execution, status, (now) => now.status === status, seconds);
 
   /** Runs it to its end. */
   async run(workflow, input) {

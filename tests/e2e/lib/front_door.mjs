@@ -84,7 +84,7 @@ export async function startFrontDoor() {
       nginx("-s", "quit");
       await close("front");
       await close("vault");
-      for (let i = 0; i < 100 && fs.existsSync(at("run", "nginx.pid")); i++)
+      for (let i = 0; i < 1200 && fs.existsSync(at("run", "nginx.pid")); i++)
         await new Promise((done) => setTimeout(done, 50));
       fs.rmSync(directory, { recursive: true, force: true });
     },

@@ -1,4 +1,6 @@
 // Small HTTPS helpers: requests with a CA of one's own, raw bytes over TLS, free ports.
+import crypto from "node:crypto";
+import dgram from "node:dgram";
 import dns from "node:dns";
 import https from "node:https";
 import net from "node:net";
@@ -7,9 +9,12 @@ import tls from "node:tls";
 // "localhost" may be listed as ::1 on a machine without IPv6.
 dns.setDefaultResultOrder("ipv4first");
 
-/** Resolves to {status, headers, text, json}. `path` is sent as it is. */
-export function request(url, { method = "GET", path, headers = {}, body, ca, agent } = {}) {
-  const target = new URL(url);
+/**
+ * Resolves to {status, headers, text, json}. `path` is sent as it is. Without an `agent` of the caller's, connections are kept:
+ * one that nginx has closed meanwhile, since nobody asked for long or since it has read its configuration again, says nothing.
+ */
+export function request(url, options = {}) {
+  const { method = "GET", path, headers = {}, body, ca, agent } = options, target = new URL(url);
   return new Promise((done, failed) => {
     const req = https.request({
       host: target.hostname, port: target.port, ca, agent,
@@ -27,7 +32,10 @@ export function request(url, { method = "GET", path, headers = {}, body, ca, age
         done({ status: res.statusCode, headers: res.headers, rawHeaders: res.rawHeaders, bytes, text, json });
       });
     });
-    req.on("error", failed);
+    req.on("error", (error) => {
+      const closed = req.reusedSocket && !agent && ["ECONNRESET", "EPIPE"].includes(error.code);
+      return closed ? done(request(url, options)) : failed(error);
+    });
     req.end(body);
   });
 }
@@ -45,25 +53,40 @@ export function requestHead(url, { path, headers = {}, ca }) {
   });
 }
 
-/** Sends bytes over TLS (or in clear) and resolves to everything that came back. */
+/** Sends bytes over TLS (or in clear) and resolves to everything that came back: until `wait` ms after the last of it. */
 export function rawRequest(url, bytes, { ca, clear = false, wait = 5000 } = {}) {
   const target = new URL(url), options = { host: target.hostname, port: Number(target.port) };
   return new Promise((done, failed) => {
     const chunks = [];
     const socket = clear ? net.connect(options) : tls.connect({ ...options, servername: target.hostname, ca });
-    socket.setTimeout(wait, () => socket.destroy());
+    socket.setTimeout(60000, () => socket.destroy());
     socket.on(clear ? "connect" : "secureConnect", () => socket.write(bytes));
-    socket.on("data", (chunk) => chunks.push(chunk));
-    socket.on("error", failed);
+    socket.on("data", (chunk) => { socket.setTimeout(wait); chunks.push(chunk); });
+    // Whoever closes with something unread, or is tired of waiting, resets the connection: what came before that came.
+    socket.on("error", (error) => (error.code === "ECONNRESET" ? undefined : failed(error)));
     socket.on("close", () => done(Buffer.concat(chunks).toString("latin1")));
   });
 }
 
-/** A TCP port that nobody listens on right now. */
+/** Whether it could be opened. */
+const opens = (socket, open) => new Promise((done) => {
+  socket.once("error", () => done(false)).once("listening", () => done(true));
+  open();
+});
+
+/**
+ * A TCP port that nobody listens on, nor will: it is none of those that the system gives to whoever asks for any, and as long
+ * as this process lives it isn't found by the test file beside it, which sees that the UDP port of that number is taken.
+ */
 export async function freePort() {
-  const server = net.createServer();
-  await new Promise((done, failed) => server.once("error", failed).listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+  for (;;) {
+    const port = crypto.randomInt(20000, 30000), claim = dgram.createSocket("udp4"), server = net.createServer();
+    const isClaimed = await opens(claim, () => claim.bind({ port, address: "127.0.0.1", exclusive: true }));
+    if (isClaimed && await opens(server, () => server.listen(port))) {
+      await new Promise((done) => server.close(done));
+      claim.unref();
+      return port;
+    }
+    claim.close();
+  }
 }

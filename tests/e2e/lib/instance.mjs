@@ -131,6 +131,9 @@ export class Instance {
 export const NO_LIMITS = "[limits]\n" +
   ["address", "token", "tenant", "write", "login"].map((name) => `${name}_per_minute = 0\n`).join("");
 
+/** Nobody's sign-in ends while a file runs, however long that takes; but for who says when it does. */
+const lasting = (conf) => (conf.startsWith(NO_LIMITS) && !/^access_token_ms/m.test(conf) ? `${conf}[auth]\naccess_token_ms = 86400000\n` : conf);
+
 /** Starts an instance. `conf`: lines that are added to its configuration; `port`: one that somebody was told before. */
 export async function startInstance({ conf, port } = {}) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "lw-"));
@@ -138,7 +141,7 @@ export async function startInstance({ conf, port } = {}) {
   const instance = new Instance(directory, port ?? await freePort(), process.env.LATCHWORK_BUILD);
   if (conf) {
     fs.mkdirSync(instance.at("etc"), { recursive: true });
-    fs.writeFileSync(instance.at("etc", "latchwork.local.conf"), conf);
+    fs.writeFileSync(instance.at("etc", "latchwork.local.conf"), lasting(conf));
   }
   try {
     return await instance.start();
@@ -148,8 +151,8 @@ export async function startInstance({ conf, port } = {}) {
   }
 }
 
-/** Resolves when condition() is truthy, to what it gave; fails after `seconds`. */
-export async function eventually(words, condition, seconds = 20) {
+/** Resolves when condition() is truthy, to what it gave; fails after `seconds`: a machine may be slow, or busy with others. */
+export async function eventually(words, condition, seconds = 90) {
   for (const end = Date.now() + seconds * 1000; Date.now() < end;) {
     const value = await condition();
     if (value)

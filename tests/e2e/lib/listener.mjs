@@ -27,7 +27,7 @@ export class Listener {
   async hears() {
     const before = this.knocks.length;
     await new Promise((done) => net.connect(this.port, "127.0.0.1").on("close", done).on("error", done));
-    for (let i = 0; i < 100 && this.knocks.length === before; i++)
+    for (let i = 0; i < 3000 && this.knocks.length === before; i++)
       await new Promise((done) => setTimeout(done, 20));
     return this.knocks.length > before && Boolean(this.knocks.splice(before));
   }

@@ -118,7 +118,7 @@ export class Load {
   }
 
   /** Resolves when `n` more requests have succeeded. */
-  async progress(n, seconds = 120) {
+  async progress(n, seconds = 300) {
     const wanted = this.done + n;
     for (const end = Date.now() + seconds * 1000; this.done < wanted;) {
       if (Date.now() > end)

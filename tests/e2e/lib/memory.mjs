@@ -18,5 +18,5 @@ export async function remembered(lw, canaries, ...parts) {
 export async function assertForgotten(what, lw, canaries, ...parts) {
   let hits;
   const forgotten = async () => (hits = await remembered(lw, canaries, ...parts)).length === 0;
-  await eventually("nothing is remembered", forgotten, 15).catch(() => assert.deepEqual(hits, [], what));
+  await eventually("nothing is remembered", forgotten, 60).catch(() => assert.deepEqual(hits, [], what));
 }

@@ -42,7 +42,7 @@ export async function startPostgres(ca) {
       sql("CREATE DATABASE shop", "postgres");
       break;
     } catch (error) {
-      if (i > 300 || server.exitCode !== null)
+      if (i > 1200 || server.exitCode !== null)
         throw new Error(`PostgreSQL did not start: ${error.stderr} ${fs.readFileSync(path.join(directory, "log"), "utf8").slice(-2000)}`);
       await new Promise((done) => setTimeout(done, 100));
     }

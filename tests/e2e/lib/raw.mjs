@@ -64,14 +64,14 @@ export function sendH2(lw, fields) {
       return list;
     };
     const over = () => types().some(({ type, stream, end }) => type === GOAWAY || (stream === 1 && (type === RST || end)));
-    socket.setTimeout(8000, () => socket.destroy());
+    socket.setTimeout(60000, () => socket.destroy());
     socket.on("secureConnect", () => socket.write(bytes));
     socket.on("data", (chunk) => {
       got = Buffer.concat([got, chunk]);
       if (over())
         socket.destroy();
     });
-    socket.on("error", failed);
+    socket.on("error", (error) => (error.code === "ECONNRESET" ? undefined : failed(error)));
     socket.on("close", () => done({
       refused: types().some(({ type }) => type === GOAWAY || type === RST), // the stream or the connection
       status: STATUS.get(types().find(({ type }) => type === HEADERS)?.first),

@@ -21,7 +21,7 @@ export async function saveWorkflow(lw, token, definition, name = "test") {
 export const executionOf = async (lw, token, id) => (await lw.api("GET", `/api/v1/executions/${id}`, { token })).json;
 
 /** The execution, once it's over. */
-export const finished = (lw, token, id, seconds = 60) => eventually(`${id} is over`, async () => {
+export const finished = (lw, token, id, seconds = 180) => eventually(`${id} is over`, async () => {
   const execution = await executionOf(lw, token, id);
   return ["completed", "failed", "cancelled"].includes(execution.status) && execution;
 }, seconds);

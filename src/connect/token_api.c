@@ -61,52 +61,43 @@ struct given {
 	bool is; /* it was ready, and its row is written */
 };
 
-/* Those of one caller, while they are read. */
-struct party {
-	const struct asked *asked[HOLD_TOGETHER_MAX];
-	struct given *given[HOLD_TOGETHER_MAX];
+struct reading {
+	const struct asked *asked;
+	struct given *given;
+	const size_t *places; /* of the caller whose tokens are read */
 };
 
 static void take(void *arg, size_t i, const struct vault_opened *opened)
 {
-	const struct party *party = arg;
-	const struct asked *asked = party->asked[i];
+	const struct reading *r = arg;
+	const struct asked *asked = &r->asked[r->places[i]];
 
-	party->given[i]->is = token_source_of(asked->cx, &asked->credential, opened, asked->source) == OK &&
-			      token_is_ready(asked->cx, asked->source);
+	r->given[r->places[i]].is = token_source_of(asked->cx, &asked->credential, opened, asked->source) == OK &&
+				    token_is_ready(asked->cx, asked->source);
 }
 
-static enum err read_party(struct party *party, size_t n)
+static enum err read_of_caller(void *arg, const size_t *places, size_t count)
 {
+	struct reading *r = arg;
 	struct ctx *cx[HOLD_TOGETHER_MAX];
 	struct id id[HOLD_TOGETHER_MAX];
 
-	for (size_t i = 0; i < n; i++) {
-		cx[i] = party->asked[i]->cx;
-		id[i] = party->asked[i]->credential;
+	r->places = places;
+	for (size_t i = 0; i < count; i++) {
+		cx[i] = r->asked[places[i]].cx;
+		id[i] = r->asked[places[i]].credential;
 	}
-	ctx_enter(cx[0]);
-	return vault_open_some(cx, id, n, take, party);
+	return vault_open_some(cx, id, count, take, r);
 }
 
 static enum err read_all(const struct asked *asked, size_t n, struct given *given)
 {
-	const struct principal *who[HOLD_TOGETHER_MAX];
-	size_t places[HOLD_TOGETHER_MAX], count;
-	bool left[HOLD_TOGETHER_MAX];
-	struct party party;
+	struct reading reading = { .asked = asked, .given = given };
+	struct ctx *cx[HOLD_TOGETHER_MAX] = { 0 };
 
-	memset(left, true, sizeof(left));
 	for (size_t i = 0; i < n; i++)
-		who[i] = &asked[i].cx->who;
-	while ((count = hold_of_caller(who, n, left, places)) > 0) {
-		for (size_t i = 0; i < count; i++) {
-			party.asked[i] = &asked[places[i]];
-			party.given[i] = &given[places[i]];
-		}
-		TRY(read_party(&party, count));
-	}
-	return OK;
+		cx[i] = asked[i].cx;
+	return hold_by_caller(cx, n, read_of_caller, &reading);
 }
 
 static enum err write_rows(struct db *db, const struct asked *asked, size_t n, const struct given *given)

@@ -30,17 +30,31 @@ static bool is_same_caller(const struct principal *a, const struct principal *b)
 	       a->role == b->role && a->live == b->live;
 }
 
-size_t hold_of_caller(const struct principal *const *who, size_t n, bool *left, size_t ret_places[HOLD_TOGETHER_MAX])
+/* The places of those that see the same as the first that is left; they are left no longer. 0: none is. */
+static size_t of_caller(struct ctx *const *cx, size_t n, bool *left, size_t *places)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!left[i] || (count > 0 && !is_same_caller(who[ret_places[0]], who[i])))
+		if (!left[i] || (count > 0 && !is_same_caller(&cx[places[0]]->who, &cx[i]->who)))
 			continue;
 		left[i] = false;
-		ret_places[count++] = i;
+		places[count++] = i;
 	}
 	return count;
+}
+
+enum err hold_by_caller(struct ctx *const *cx, size_t n, hold_read *read, void *arg)
+{
+	size_t places[HOLD_TOGETHER_MAX], count;
+	bool left[HOLD_TOGETHER_MAX];
+
+	memset(left, true, sizeof(left));
+	while ((count = of_caller(cx, n, left, places)) > 0) {
+		ctx_enter(cx[places[0]]);
+		TRY(read(arg, places, count));
+	}
+	return OK;
 }
 
 /* Those of one statement, by their places in hold[] and outcomes[]. */

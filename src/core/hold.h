@@ -16,7 +16,6 @@
 
 struct ctx;
 struct db;
-struct principal;
 struct reply;
 
 /* A statement that several requests can share. */
@@ -56,11 +55,11 @@ enum err hold_for(struct ctx *cx, const struct shared *shared, const void *in, h
 		  struct reply *reply) MUST_CHECK;
 
 /*
- * For a statement that reads as its caller: the places of those of who[n] that see the same as the first that is left,
- * which are left no longer. 0: none is left.
+ * For a statement that reads as its caller: calls `read` with the places of those of cx[n] that see the same, in their
+ * scope, until each has had its turn; n is at most HOLD_TOGETHER_MAX. Ends with the first error.
  */
-size_t hold_of_caller(const struct principal *const *who, size_t n, bool *left,
-		      size_t ret_places[HOLD_TOGETHER_MAX]) MUST_CHECK;
+typedef enum err hold_read(void *arg, const size_t *places, size_t count);
+enum err hold_by_caller(struct ctx *const *cx, size_t n, hold_read *read, void *arg) MUST_CHECK;
 
 struct hold_outcome {
 	enum err e;

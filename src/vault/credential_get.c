@@ -73,27 +73,34 @@ static enum err read_several(struct db *db, const struct asked *const *asked, si
 	return e == ERR_END ? OK : e;
 }
 
+struct reading {
+	struct db *db;
+	const struct asked *asked;
+	struct found *found;
+};
+
+static enum err read_of_caller(void *arg, const size_t *places, size_t count)
+{
+	const struct reading *r = arg;
+	const struct asked *asked[HOLD_TOGETHER_MAX] = { 0 };
+	struct found *found[HOLD_TOGETHER_MAX] = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		asked[i] = &r->asked[places[i]];
+		found[i] = &r->found[places[i]];
+	}
+	return count == 1 ? read_single(r->db, asked[0], found[0]) : read_several(r->db, asked, count, found);
+}
+
 static enum err read_all(struct db *db, const void *in, size_t n, void *ret_rows)
 {
-	const struct asked *all = in, *asked[HOLD_TOGETHER_MAX];
-	const struct principal *who[HOLD_TOGETHER_MAX];
-	struct found *ret_found = ret_rows, *found[HOLD_TOGETHER_MAX];
-	size_t places[HOLD_TOGETHER_MAX], count;
-	bool left[HOLD_TOGETHER_MAX];
+	struct reading reading = { db, in, ret_rows };
+	struct ctx *cx[HOLD_TOGETHER_MAX] = { 0 };
 
-	memset(left, true, sizeof(left));
 	memset(ret_rows, 0, n * sizeof(struct found));
 	for (size_t i = 0; i < n; i++)
-		who[i] = &all[i].cx->who;
-	while ((count = hold_of_caller(who, n, left, places)) > 0) {
-		for (size_t i = 0; i < count; i++) {
-			asked[i] = &all[places[i]];
-			found[i] = &ret_found[places[i]];
-		}
-		ctx_enter(asked[0]->cx);
-		TRY(count == 1 ? read_single(db, asked[0], found[0]) : read_several(db, asked, count, found));
-	}
-	return OK;
+		cx[i] = reading.asked[i].cx;
+	return hold_by_caller(cx, n, read_of_caller, &reading);
 }
 
 _Static_assert(sizeof(struct asked) <= HOLD_IN_MAX && sizeof(struct found) <= HOLD_ROW_MAX, "hold.h has too little room");

@@ -67,39 +67,44 @@ static bool is_alike(const struct asked *answered, const struct asked *asked)
 	       buf_error(&answered->reply->body) == OK;
 }
 
+struct reading {
+	struct db *db;
+	const struct asked *asked;
+	struct page *page;
+};
+
 /* The i-th of one caller's, asked[places[]], has the answer of one before it that is alike, or asks the database. */
-static enum err answer(struct db *db, const struct asked *asked, struct page *page, const size_t *places, size_t i)
+static enum err answer(const struct reading *r, const size_t *places, size_t i)
 {
-	const struct asked *mine = &asked[places[i]];
+	const struct asked *mine = &r->asked[places[i]];
 	size_t first = 0;
 
-	while (first < i && !is_alike(&asked[places[first]], mine))
+	while (first < i && !is_alike(&r->asked[places[first]], mine))
 		first++;
 	buf_clear(&mine->reply->body); /* of what an earlier try has put there */
 	if (first == i)
-		return read_page(db, mine, &page[places[i]]);
-	page[places[i]] = page[places[first]];
-	buf_add_str(&mine->reply->body, buf_str(&asked[places[first]].reply->body));
+		return read_page(r->db, mine, &r->page[places[i]]);
+	r->page[places[i]] = r->page[places[first]];
+	buf_add_str(&mine->reply->body, buf_str(&r->asked[places[first]].reply->body));
+	return OK;
+}
+
+static enum err read_of_caller(void *arg, const size_t *places, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		TRY(answer(arg, places, i));
 	return OK;
 }
 
 static enum err read_all(struct db *db, const void *in, size_t n, void *ret_rows)
 {
-	const struct asked *asked = in;
-	const struct principal *who[HOLD_TOGETHER_MAX];
-	size_t places[HOLD_TOGETHER_MAX], count;
-	bool left[HOLD_TOGETHER_MAX];
+	struct reading reading = { db, in, ret_rows };
+	struct ctx *cx[HOLD_TOGETHER_MAX] = { 0 };
 
-	memset(left, true, sizeof(left));
 	memset(ret_rows, 0, n * sizeof(struct page));
 	for (size_t i = 0; i < n; i++)
-		who[i] = &asked[i].cx->who;
-	while ((count = hold_of_caller(who, n, left, places)) > 0) {
-		ctx_enter(asked[places[0]].cx);
-		for (size_t i = 0; i < count; i++)
-			TRY(answer(db, asked, ret_rows, places, i));
-	}
-	return OK;
+		cx[i] = reading.asked[i].cx;
+	return hold_by_caller(cx, n, read_of_caller, &reading);
 }
 
 _Static_assert(sizeof(struct asked) <= HOLD_IN_MAX && sizeof(struct page) <= HOLD_ROW_MAX,

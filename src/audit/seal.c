@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "audit/chain.h"
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "store/sql_audit.h"
 
 enum {
 	SEAL_BATCH = 500,
-	SEAL_BATCHES = 20,
+	SEAL_BATCHES = 40,
 	LINK_TEXT_MAX = 2 * STR_INT_MAX + HEX_CHARS(SHA256_BYTES) + 8,
 };
 
@@ -96,18 +97,44 @@ static enum err seal_batch(struct db *db, void *arg)
 	return e == ERR_END ? write_links(db, batch) : e;
 }
 
-static enum err seal_locked(struct db *db, struct batch *batch, int64_t settled_ms, int64_t *ret_sealed)
+/* Behind which row to look. What a call of that time or earlier has seen is the same without reading the chain. */
+static enum err find_start(struct db *db, const struct audit_seen *seen, int64_t settled_ms, int64_t *ret_seq)
 {
 	struct sql_audit_settled_seq_row settled;
 
+	for (size_t i = 0; seen && i < ARRAY_SIZE(seen->mark); i++) {
+		if (seen->mark[i].at_ms > 0 && seen->mark[i].at_ms <= settled_ms) {
+			*ret_seq = seen->mark[i].seq;
+			return OK;
+		}
+	}
 	TRY(sql_audit_settled_seq(db, &(struct sql_audit_settled_seq_in){ settled_ms }, &settled));
-	batch->after_seq = settled.seq;
+	*ret_seq = settled.seq;
+	return OK;
+}
+
+static void note_seen(struct audit_seen *seen, int64_t at_ms, int64_t seq)
+{
+	if (!seen)
+		return;
+	memmove(&seen->mark[1], &seen->mark[0], sizeof(seen->mark) - sizeof(seen->mark[0]));
+	seen->mark[0].at_ms = at_ms;
+	seen->mark[0].seq = seq;
+}
+
+static enum err seal_locked(struct db *db, struct batch *batch, int64_t settled_ms, struct audit_seen *seen,
+			    int64_t *ret_sealed)
+{
+	int64_t began_ms = clock_now_ms();
+
+	TRY(find_start(db, seen, settled_ms, &batch->after_seq));
 	for (int i = 0; i < SEAL_BATCHES; i++) {
 		TRY(db_run(db, seal_batch, batch));
 		*ret_sealed += batch->sealed;
 		if (batch->sealed < SEAL_BATCH)
 			break;
 	}
+	note_seen(seen, began_ms, batch->after_seq);
 	return OK;
 }
 
@@ -132,7 +159,7 @@ bool audit_head_parse(struct str text, struct audit_head *ret_head)
 }
 
 enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation, int64_t settled_ms,
-		    int64_t *ret_sealed, struct audit_head *ret_head)
+		    struct audit_seen *seen, int64_t *ret_sealed, struct audit_head *ret_head)
 {
 	struct batch batch = { .key = key, .generation = generation };
 	struct sql_audit_chain_lock_row lock;
@@ -144,7 +171,7 @@ enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation
 	TRY(sql_audit_chain_lock(db, &lock));
 	if (!lock.locked.set || lock.locked.v != 1)
 		return ERR_DB_LOCKED;
-	e = seal_locked(db, &batch, settled_ms, ret_sealed);
+	e = seal_locked(db, &batch, settled_ms, seen, ret_sealed);
 	/* When the connection is lost, so is the lock. */
 	if (sql_audit_chain_unlock(db, &unlock) != OK && e == OK)
 		e = ERR_DB_LOST;

@@ -37,15 +37,23 @@ typedef enum err (*audit_key_of)(void *arg, uint32_t generation, struct secret *
  * How long after a row was made it may be committed, and so be seen: most at once. No transaction lives for ten
  * minutes. Whoever looks for the last ones reads all rows of that time.
  */
-enum { AUDIT_SOON_MS = 5000, AUDIT_AT_LAST_MS = 10 * 60 * 1000 };
+enum { AUDIT_SOON_MS = 2000, AUDIT_AT_LAST_MS = 10 * 60 * 1000 };
+
+/* How far a process had sealed the trail at its last calls, the newest first: it needn't read there again. */
+struct audit_seen {
+	struct {
+		int64_t at_ms, seq; /* 0: there was no such call */
+	} mark[4];
+};
 
 /*
- * Seals what has been committed, at most some thousand rows a call; ret_sealed counts them. What was made before
+ * Seals what has been committed, at most some ten thousand rows a call; ret_sealed counts them. What was made before
  * `settled_ms` and isn't sealed while later rows are, is left to a call that looks further back. One process at a time
- * seals: ERR_DB_LOCKED when another one is at it. The caller is in no transaction.
+ * seals: ERR_DB_LOCKED when another one is at it. The caller is in no transaction. `seen` (zeroed at first; may be
+ * NULL) is read and brought up to date.
  */
 enum err audit_seal(struct db *db, const struct secret *key, uint32_t generation, int64_t settled_ms,
-		    int64_t *ret_sealed, struct audit_head *ret_head) MUST_CHECK;
+		    struct audit_seen *seen, int64_t *ret_sealed, struct audit_head *ret_head) MUST_CHECK;
 
 /* A row that was moved reads as changed: its place is part of what is sealed. */
 enum audit_fault { AUDIT_INTACT, AUDIT_CHANGED, AUDIT_REMOVED, AUDIT_TRUNCATED };

@@ -80,6 +80,7 @@ static void note_head(const struct audit_head *head, int64_t now_ms)
 /* Each second what came in the last ones; each minute also what took its time to be committed. */
 enum err chore_audit_seal(struct ctx *cx)
 {
+	static struct audit_seen seen;
 	static int64_t swept_at;
 	SECRET_AUTO struct secret key = SECRET_EMPTY;
 	struct audit_head head;
@@ -88,8 +89,8 @@ enum err chore_audit_seal(struct ctx *cx)
 	bool all = began_at - swept_at >= SWEEP_EVERY_MS;
 
 	TRY(vault_system_key_newest(cx, &generation, &key));
-	enum err e = audit_seal(cx->db, &key, generation, began_at - (all ? AUDIT_AT_LAST_MS : AUDIT_SOON_MS), &sealed,
-				&head);
+	enum err e = audit_seal(cx->db, &key, generation, began_at - (all ? AUDIT_AT_LAST_MS : AUDIT_SOON_MS), &seen,
+				&sealed, &head);
 	if (e == ERR_DB_LOCKED) /* another worker is at it */
 		return OK;
 	TRY(e);

@@ -27,7 +27,8 @@ enum err ctl_audit_seal(struct ctl *ctl)
 
 	TRY(ctl_open(ctl, ACCOUNT_CTL, CTL_VAULT_KEYS));
 	TRY(ctl_say(vault_system_key_newest(&ctl->cx, &generation, &key), "the key of the chain"));
-	TRY(ctl_say(audit_seal(ctl->cx.db, &key, generation, ctl->cx.now_ms - AUDIT_AT_LAST_MS, &sealed, &head), "sealing"));
+	TRY(ctl_say(audit_seal(ctl->cx.db, &key, generation, ctl->cx.now_ms - AUDIT_AT_LAST_MS, NULL, &sealed, &head),
+		    "sealing"));
 	print_head(ctl, sealed, &head);
 	return OK;
 }

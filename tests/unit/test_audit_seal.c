@@ -45,15 +45,17 @@ static void insert(long seq, long age_ms)
 	private_mariadb_run(&server, "latchwork", sql);
 }
 
-/* How many rows were sealed by that. */
-static int64_t seal(int64_t look_back_ms)
+static int64_t seal_with(struct audit_seen *seen, int64_t settled_ms)
 {
 	struct audit_head head;
 	int64_t sealed;
 
-	assert_int_equal(audit_seal(worker.db, &key, GENERATION, worker.now_ms - look_back_ms, &sealed, &head), OK);
+	assert_int_equal(audit_seal(worker.db, &key, GENERATION, settled_ms, seen, &sealed, &head), OK);
 	return sealed;
 }
+
+/* How many rows were sealed by that. */
+static int64_t seal(int64_t look_back_ms) { return seal_with(NULL, worker.now_ms - look_back_ms); }
 
 static void a_row_that_comes_soon_is_sealed_soon(void **state)
 {
@@ -90,11 +92,37 @@ static void a_backlog_is_sealed_whole_however_old_it_is(void **state)
 	assert_int_equal(seal(AUDIT_SOON_MS), 1199);
 }
 
+/* It looks only behind what it had sealed at the time that is asked about. */
+static void who_remembers_how_far_it_was_looks_no_further_back(void **state)
+{
+	struct audit_seen seen = { 0 };
+	int64_t first;
+
+	(void)state;
+	insert(10, 60000);
+	insert(12, 100);
+	assert_int_equal(seal_with(&seen, worker.now_ms - AUDIT_SOON_MS), 2);
+	first = seen.mark[0].at_ms;
+	assert_true(first > 0);
+	assert_int_equal(seen.mark[0].seq, 12);
+	insert(11, 90);
+	insert(13, 80);
+	/* Of a time before that it knows nothing: it reads the chain. */
+	assert_int_equal(seal_with(&seen, worker.now_ms - AUDIT_SOON_MS), 2);
+	assert_int_equal(seen.mark[0].seq, 13);
+	assert_int_equal(seen.mark[1].seq, 12);
+	insert(9, 70);
+	insert(14, 60);
+	assert_int_equal(seal_with(&seen, first), 1);
+	assert_int_equal(seal(AUDIT_AT_LAST_MS), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_row_that_comes_soon_is_sealed_soon, forget_rows),
 		cmocka_unit_test_setup(a_row_that_comes_late_is_sealed_by_whoever_looks_further_back, forget_rows),
+		cmocka_unit_test_setup(who_remembers_how_far_it_was_looks_no_further_back, forget_rows),
 		cmocka_unit_test_setup(a_backlog_is_sealed_whole_however_old_it_is, forget_rows),
 	};
 

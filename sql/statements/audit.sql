@@ -21,7 +21,7 @@ VALUES (:audit_id, 0x00000000000000000000000000000000, :at, :actor_kind, :actor_
 
 -- The rows of secrets' uses that change nothing else: of several requests in one statement.
 -- :name audit_use
--- :group 8
+-- :group 24
 -- :pools vault
 -- :in credential_id:id audit_id:id at:time actor_kind:text(16) actor_id:id? action:text(64) service:text(64)? address:text(45)? request_id:id? details:text(2000)?
 INSERT INTO v_audit (audit_id, tenant_id, at, actor_kind, actor_id, action, outcome, target_kind, target_id, service,

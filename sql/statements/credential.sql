@@ -134,13 +134,14 @@ WHERE c.tenant_id = :tenant AND c.credential_id = :credential_id;
 -- :name credential_use_some
 -- :many
 -- :pools vault
--- :in id1:id id2:id id3:id id4:id id5:id id6:id id7:id id8:id
+-- :in id1:id id2:id id3:id id4:id id5:id id6:id id7:id id8:id id9:id id10:id id11:id id12:id id13:id id14:id id15:id id16:id id17:id id18:id id19:id id20:id id21:id id22:id id23:id id24:id
 -- :out credential_id:id type:text(32) service:text(64)? status:text(32) owner:id version:int key_generation:int ciphertext:bytes(1048576) root_key_id:text(32)? wrapped:bytes(128)?
 SELECT c.credential_id, c.type, c.service, c.status, c.owner, c.version, c.key_generation, c.ciphertext, c.root_key_id,
 	c.wrapped
 FROM v_credential_newest c
 :live_join
-WHERE c.tenant_id = :tenant AND c.credential_id IN (:id1, :id2, :id3, :id4, :id5, :id6, :id7, :id8);
+WHERE c.tenant_id = :tenant AND c.credential_id IN (:id1, :id2, :id3, :id4, :id5, :id6, :id7, :id8, :id9, :id10, :id11, :id12,
+	:id13, :id14, :id15, :id16, :id17, :id18, :id19, :id20, :id21, :id22, :id23, :id24);
 
 -- --- versions -----------------------------------------------------------------
 

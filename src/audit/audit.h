@@ -32,7 +32,7 @@ enum err audit_use(struct ctx *cx, enum audit_action action, const struct id *cr
  * The same rows for those of cx[n], 1 to AUDIT_USES_MAX of any tenants, in one commit: all or none. For what holds its
  * requests itself. The service is that of each one's note.
  */
-enum { AUDIT_USES_MAX = 8 };
+enum { AUDIT_USES_MAX = 24 };
 enum err audit_write_uses(struct db *db, struct ctx *const *cx, size_t n, enum audit_action action,
 			  const struct id *credentials) MUST_CHECK;
 

@@ -145,44 +145,84 @@ enum err vault_open_newest(struct ctx *cx, const struct id *credential, struct v
 	return unseal_or_tell(cx, &sealed, &ret_opened->plain);
 }
 
-/* Of one that was asked for. */
-static void open_for(struct ctx *cx, const struct vault_sealed *sealed, struct vault_opened *opened, size_t i,
-		     vault_take *take, void *arg)
+/* --- several at once --------------------------------------------------------- */
+
+/* Of one statement: its rows are mostly under one key, which is unwrapped once. */
+struct opening {
+	struct ctx *const *cx;
+	vault_take *take;
+	void *arg;
+	struct tenant_key key; /* the last one that was needed; generation 0: none */
+};
+
+static void forget_key(struct opening *o)
 {
-	if (vault_unseal(cx, sealed, &opened->plain) == OK)
-		take(arg, i, opened);
+	tenant_key_done(&o->key);
+	o->key = (struct tenant_key){ 0 };
+}
+
+static enum err unwrap_for(struct opening *o, struct ctx *cx, const struct vault_sealed *sealed)
+{
+	enum err e;
+
+	if (o->key.generation != 0 && o->key.generation == sealed->generation)
+		return OK;
+	forget_key(o);
+	e = tenant_key_unwrap(cx, &cx->who.tenant, sealed->generation, sealed->root_key_id, sealed->wrapped, &o->key);
+	if (e != OK)
+		forget_key(o);
+	return e;
+}
+
+/* For the i-th that asked. */
+static void open_for(struct opening *o, size_t i, const struct vault_sealed *sealed, struct vault_opened *opened)
+{
+	struct ctx *cx = o->cx[i];
+
+	if (unwrap_for(o, cx, sealed) == OK &&
+	    vault_unseal_with(cx, &o->key, &sealed->place, sealed->ciphertext, &opened->plain) == OK)
+		o->take(o->arg, i, opened);
 	secret_done(&opened->plain);
 }
 
-static enum err open_single(struct ctx *cx, const struct id *credential, vault_take *take, void *arg)
+static enum err open_single(struct opening *o, const struct id *credential)
 {
 	const struct sql_credential_use_in in = { .credential_id = *credential };
 	struct sql_credential_use_row row;
-	enum err e = sql_credential_use(cx->db, &in, &row);
+	enum err e = sql_credential_use(o->cx[0]->db, &in, &row);
 
 	if (e != OK)
 		return e == ERR_NOT_FOUND ? OK : e;
-	open_for(cx, &(struct vault_sealed)SEALED_OF(*credential, row), &OPENED_OF(row), 0, take, arg);
+	open_for(o, 0, &(struct vault_sealed)SEALED_OF(*credential, row), &OPENED_OF(row));
 	return OK;
+}
+
+static enum err open_several(struct opening *o, const struct id *credentials, size_t n)
+{
+	struct id id[VAULT_OPEN_MAX];
+	struct db *db = o->cx[0]->db;
+	struct sql_credential_use_some_row row;
+	enum err e;
+
+	/* The places that are left over ask for the first once more. */
+	for (size_t i = 0; i < VAULT_OPEN_MAX; i++)
+		id[i] = credentials[i < n ? i : 0];
+	TRY(sql_credential_use_some(db, &(struct sql_credential_use_some_in){
+		id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7], id[8], id[9], id[10], id[11], id[12], id[13],
+		id[14], id[15], id[16], id[17], id[18], id[19], id[20], id[21], id[22], id[23] }));
+	while ((e = sql_credential_use_some_next(db, &row)) == OK)
+		for (size_t i = 0; i < n; i++)
+			if (id_eq(&credentials[i], &row.credential_id))
+				open_for(o, i, &(struct vault_sealed)SEALED_OF(row.credential_id, row),
+					 &OPENED_OF(row));
+	return e == ERR_END ? OK : e;
 }
 
 enum err vault_open_some(struct ctx *const *cx, const struct id *credentials, size_t n, vault_take *take, void *arg)
 {
-	struct id id[VAULT_OPEN_MAX];
-	struct sql_credential_use_some_row row;
-	enum err e;
+	struct opening o = { cx, take, arg, { 0 } };
+	enum err e = n == 1 ? open_single(&o, &credentials[0]) : open_several(&o, credentials, n);
 
-	if (n == 1)
-		return open_single(cx[0], &credentials[0], take, arg);
-	/* The places that are left over ask for the first once more. */
-	for (size_t i = 0; i < VAULT_OPEN_MAX; i++)
-		id[i] = credentials[i < n ? i : 0];
-	TRY(sql_credential_use_some(cx[0]->db, &(struct sql_credential_use_some_in){ id[0], id[1], id[2], id[3], id[4],
-										     id[5], id[6], id[7] }));
-	while ((e = sql_credential_use_some_next(cx[0]->db, &row)) == OK)
-		for (size_t i = 0; i < n; i++)
-			if (id_eq(&credentials[i], &row.credential_id))
-				open_for(cx[i], &(struct vault_sealed)SEALED_OF(row.credential_id, row),
-					 &OPENED_OF(row), i, take, arg);
-	return e == ERR_END ? OK : e;
+	forget_key(&o);
+	return e;
 }

@@ -72,7 +72,7 @@ enum err vault_open_newest(struct ctx *cx, const struct id *credential, struct v
  * doesn't open: whoever asks for it alone is.
  */
 typedef void vault_take(void *arg, size_t i, const struct vault_opened *opened);
-enum { VAULT_OPEN_MAX = 8 };
+enum { VAULT_OPEN_MAX = 24 };
 enum err vault_open_some(struct ctx *const *cx, const struct id *credentials, size_t n, vault_take *take,
 			 void *arg) MUST_CHECK;
 

@@ -31,7 +31,8 @@ static enum err read_head(struct db *db, struct audit_head *ret_head)
 struct batch {
 	const struct secret *key;
 	uint32_t generation;
-	int64_t after_seq;
+	int64_t after_seq; /* where it begins */
+	int64_t last_seq;  /* where it ends; a batch may be done again from its beginning */
 	struct audit_head head;
 	int64_t sealed;
 	struct buf links; /* what audit_chain_insert is to write */
@@ -59,7 +60,7 @@ static void seal_row(struct batch *batch, const struct sql_audit_unsealed_row *f
 	batch->head.position++;
 	memcpy(batch->head.hash, hash, sizeof hash);
 	batch->sealed++;
-	batch->after_seq = row.seq;
+	batch->last_seq = row.seq;
 	add_link(batch, row.seq);
 }
 
@@ -86,6 +87,7 @@ static enum err seal_batch(struct db *db, void *arg)
 	enum err e;
 
 	batch->sealed = 0;
+	batch->last_seq = batch->after_seq;
 	buf_clear(&batch->links);
 	jw_start(&batch->w, &batch->links);
 	jw_array(&batch->w);
@@ -130,6 +132,7 @@ static enum err seal_locked(struct db *db, struct batch *batch, int64_t settled_
 	TRY(find_start(db, seen, settled_ms, &batch->after_seq));
 	for (int i = 0; i < SEAL_BATCHES; i++) {
 		TRY(db_run(db, seal_batch, batch));
+		batch->after_seq = batch->last_seq;
 		*ret_sealed += batch->sealed;
 		if (batch->sealed < SEAL_BATCH)
 			break;

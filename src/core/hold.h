@@ -31,7 +31,7 @@ struct shared {
 	enum err (*run)(struct db *db, const void *in, size_t n, void *ret_rows);
 };
 
-enum { HOLD_IN_MAX = 512, HOLD_ROW_MAX = 64, HOLD_TOGETHER_MAX = 8 };
+enum { HOLD_IN_MAX = 512, HOLD_ROW_MAX = 64, HOLD_TOGETHER_MAX = 24 };
 
 /*
  * Goes on with a request, once: `e` is how the statement went, `row` its outcome (of OK only). Everything is as it was

@@ -32,15 +32,15 @@ static enum err fail(enum err e, const char *words, const char **ret_why)
 
 /* --- systemd's ------------------------------------------------------------ */
 
-/* sd_listen_fds(3): one descriptor, meant for this very process. */
-static bool systemd_gave_one(void)
+/* sd_listen_fds(3): how many descriptors are meant for this very process. */
+static uint64_t systemd_gave(void)
 {
-	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-	uint64_t number;
+	const char *pid = getenv("LISTEN_PID"), *given = getenv("LISTEN_FDS");
+	uint64_t number, count;
 
-	if (!pid || !count || !str_to_u64(str_of(pid), &number) || number != (uint64_t)getpid())
-		return false;
-	return strcmp(count, "1") == 0;
+	if (!pid || !given || !str_to_u64(str_of(pid), &number) || number != (uint64_t)getpid())
+		return 0;
+	return str_to_u64(str_of(given), &count) ? count : 0;
 }
 
 static bool socket_option_is(int fd, int option, int wanted)
@@ -51,13 +51,20 @@ static bool socket_option_is(int fd, int option, int wanted)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &n) == 0 && value == wanted;
 }
 
-static enum err adopt(struct listener *ret_listener, const char **ret_why)
+/* No child is to take them for its own. */
+static void forget_systemd(void)
 {
-	int fd = SYSTEMD_FD;
-
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
+}
+
+static enum err adopt(unsigned place, bool last, struct listener *ret_listener, const char **ret_why)
+{
+	int fd = SYSTEMD_FD + (int)place;
+
+	if (last)
+		forget_systemd();
 	if (!socket_option_is(fd, SO_DOMAIN, AF_UNIX) || !socket_option_is(fd, SO_TYPE, SOCK_STREAM) ||
 	    !socket_option_is(fd, SO_ACCEPTCONN, 1))
 		return fail(ERR_CONFIG, "systemd's socket is no listening unix stream socket", ret_why);
@@ -180,10 +187,12 @@ enum err listen_open(const struct listen_options *options, struct listener *ret_
 		     const char **ret_why)
 {
 	char lock[sizeof(ret_listener->path)];
+	uint64_t given;
 
 	*ret_why = "";
-	if (systemd_gave_one())
-		return adopt(ret_listener, ret_why);
+	given = systemd_gave();
+	if (given > options->place)
+		return adopt(options->place, given == options->place + 1, ret_listener, ret_why);
 	if (!options->path || !*options->path ||
 	    strlen(options->path) + SUFFIX_MAX > sizeof(ret_listener->path))
 		return fail(ERR_CONFIG, "the socket's path is empty or too long", ret_why);

@@ -10,6 +10,7 @@
 
 struct listen_options {
 	const char *path;  /* of the socket; not used when systemd hands one over */
+	unsigned place;    /* among those that systemd hands over: 0 is the first */
 	const char *group; /* may connect too (nginx's group); NULL leaves the process's own */
 	int patience_ms;   /* how long to wait for another holder of the socket to go */
 };
@@ -23,7 +24,7 @@ struct listener {
 };
 
 /*
- * Opens the socket, mode 0660. systemd's (LISTEN_FDS=1, LISTEN_PID) comes before `path`.
+ * Opens the socket, mode 0660. systemd's (LISTEN_FDS, LISTEN_PID) comes before `path`.
  *
  * A socket file that nobody listens on is replaced in one step; one that somebody answers on is left
  * alone: ERR_CONFLICT. ERR_CONFIG: a path that is too long or no socket, an unknown group, a systemd

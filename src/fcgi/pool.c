@@ -31,10 +31,12 @@ enum {
 struct pool {
 	const struct pool_options *options;
 	struct worker_seat seat;
+	struct worker_seat side; /* of the workers whose number is below options->side.workers */
 	struct crew crew;
 	unsigned generation; /* the one that serves */
 	size_t size;         /* its workers */
 	unsigned next;       /* the one that is being started; 0: none */
+	unsigned newest;     /* that ever was: whoever still leaves a failed one keeps his number in it */
 	size_t next_size;
 	int64_t next_until_us; /* it must be ready by then */
 	bool announced;        /* systemd knows that we are ready */
@@ -84,10 +86,32 @@ static int drain_ms(const struct pool *pool)
 
 /* --- workers -------------------------------------------------------------- */
 
+/* All that there are to be. */
+static size_t size_of(const struct pool_options *o)
+{
+	return (size_t)o->workers + (o->side.listener ? o->side.workers : 0);
+}
+
+static bool has_workers(const struct pool_options *o)
+{
+	return o->workers > 0 && (!o->side.listener || o->side.workers > 0) && size_of(o) <= POOL_WORKERS_MAX;
+}
+
+static int serve_side(const struct pool *pool, const struct worker_seat *seat)
+{
+	struct worker_seat own = pool->side;
+
+	own.ready_fd = seat->ready_fd;
+	own.number = seat->number;
+	return worker_run(&pool->options->side.worker, &own);
+}
+
 static int serve(void *arg, const struct worker_seat *seat)
 {
 	const struct pool *pool = arg;
 
+	if (pool->options->side.listener && seat->number < pool->options->side.workers)
+		return serve_side(pool, seat);
 	return worker_run(&pool->options->worker, seat);
 }
 
@@ -180,8 +204,8 @@ static void begin_reload(struct pool *pool)
 {
 	notify_reloading();
 	enum err e = pool->options->reload ? pool->options->reload(pool->options->arg) : OK;
-	size_t size = pool->options->workers;
-	if (e == OK && (size == 0 || size > POOL_WORKERS_MAX)) {
+	size_t size = size_of(pool->options);
+	if (e == OK && !has_workers(pool->options)) {
 		tell_reloaded(pool, false);
 		e = ERR_CONFIG;
 	}
@@ -191,9 +215,7 @@ static void begin_reload(struct pool *pool)
 		return;
 	}
 	int ready_ms = pool->options->ready_ms > 0 ? pool->options->ready_ms : READY_MS;
-	pool->next = pool->generation + 1;
-	while (crew_count(&pool->crew, pool->next) > 0)
-		pool->next++;
+	pool->next = ++pool->newest;
 	pool->next_size = size;
 	pool->next_until_us = clock_monotonic_us() + (int64_t)ready_ms * 1000;
 	for (size_t i = 0; i < size; i++)
@@ -228,6 +250,8 @@ static void begin_stop(struct pool *pool)
 	/* First nobody can connect any more, so that the workers can answer all who have. */
 	if (pool->options->listener)
 		listen_unlink(pool->options->listener);
+	if (pool->options->side.listener)
+		listen_unlink(pool->options->side.listener);
 	crew_dismiss(&pool->crew, 0, SIGINT, drain_ms(pool));
 }
 
@@ -299,8 +323,10 @@ static enum err check(const struct pool_options *o)
 {
 	bool sound = o->listener ? o->listener->fd >= 0 && o->worker.start && o->worker.handle
 				 : o->live != NULL;
+	bool side = !o->side.listener ||
+		    (o->listener && o->side.listener->fd >= 0 && o->side.worker.start && o->side.worker.handle);
 
-	return sound && o->workers > 0 && o->workers <= POOL_WORKERS_MAX ? OK : ERR_CONFIG;
+	return sound && side && has_workers(o) ? OK : ERR_CONFIG;
 }
 
 static void run(struct pool *pool)
@@ -315,17 +341,29 @@ static void run(struct pool *pool)
 static enum err open_all(struct pool *pool)
 {
 	TRY(handover_open(&pool->seat.give_fd, &pool->seat.take_fd));
+	if (pool->options->side.listener)
+		TRY(handover_open(&pool->side.give_fd, &pool->side.take_fd));
 	TRY(take_signals(&pool->signal_fd));
 	return pidfile_write(pool->options->pidfile);
 }
 
 static void close_all(struct pool *pool)
 {
-	const int fds[] = { pool->seat.give_fd, pool->seat.take_fd, pool->signal_fd };
+	const int fds[] = { pool->seat.give_fd, pool->seat.take_fd, pool->side.give_fd, pool->side.take_fd,
+			    pool->signal_fd };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+}
+
+/* NULL: of workers that answer on no socket. */
+static struct worker_seat seat_at(const struct listener *listener)
+{
+	return (struct worker_seat){ .listen_fd = listener ? listener->fd : -1,
+				     .give_fd = -1,
+				     .take_fd = -1,
+				     .empty_backlog = listener && !listener->from_systemd };
 }
 
 enum err pool_run(const struct pool_options *options)
@@ -336,19 +374,19 @@ enum err pool_run(const struct pool_options *options)
 		return ERR_NO_MEMORY;
 	*pool = (struct pool){ .options = options,
 			       .generation = 1,
-			       .size = options->workers,
+			       .newest = 1,
+			       .size = size_of(options),
 			       .signal_fd = -1,
-			       .seat = { .listen_fd = -1, .give_fd = -1, .take_fd = -1 } };
-	if (options->listener) {
-		pool->seat.listen_fd = options->listener->fd;
-		pool->seat.empty_backlog = !options->listener->from_systemd;
-	}
+			       .seat = seat_at(options->listener),
+			       .side = seat_at(options->side.listener) };
 	enum err e = open_all(pool);
 	if (e == OK) {
 		run(pool);
 		pidfile_remove(options->pidfile);
 		if (options->listener)
 			listen_close(options->listener);
+		if (options->side.listener)
+			listen_close(options->side.listener);
 	}
 	close_all(pool);
 	free(pool);

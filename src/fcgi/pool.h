@@ -17,6 +17,13 @@
 
 enum { POOL_WORKERS_MAX = 1024 };
 
+/* Some of the pool's workers, which answer on a socket of their own in a way of their own. */
+struct pool_side {
+	struct listener *listener; /* as the pool's own; NULL: there is no such side */
+	unsigned workers;          /* besides the pool's; 1 and up */
+	struct worker_options worker;
+};
+
 struct pool_options {
 	struct listener *listener;    /* open; the pool unlinks and closes it at the end. NULL: see `live` */
 	unsigned workers;             /* 1 to POOL_WORKERS_MAX */
@@ -24,6 +31,7 @@ struct pool_options {
 	int ready_ms;                 /* how long a new worker may take to start; 0: 30 s */
 	const char *pidfile;          /* NULL: none */
 	struct worker_options worker;
+	struct pool_side side;
 
 	void *arg; /* for reload and live */
 	/*
@@ -33,7 +41,7 @@ struct pool_options {
 	int (*live)(void *arg, const struct worker_seat *seat);
 	/*
 	 * Reads the configuration again, in the master; NULL: nothing to read. When it fails, the old
-	 * workers stay. It may change `workers`, the times and `worker` of these options.
+	 * workers stay. It may change both `workers`, the times and both `worker` of these options.
 	 */
 	enum err (*reload)(void *arg);
 	/*

@@ -5,9 +5,8 @@
 #include "fcgi/send.h"
 
 enum {
-	HOLD_US = 2000,    /* a held request waits for others of its round */
-	LINGER_MS = 1,     /* within that, while none comes */
-	LATELY_US = 50000,
+	HOLD_US = 2000, /* a held request waits for others of its round */
+	LATELY_US = 10000,
 };
 
 /*
@@ -151,17 +150,17 @@ bool serving_waits(const struct serving *s)
 	return s->held_count > 0 && !s->alone && clock_monotonic_us() - s->held_since_us <= HOLD_US;
 }
 
-int serving_linger_ms(const struct serving *s)
+int serving_linger_us(const struct serving *s)
 {
 	int64_t now = clock_monotonic_us();
 
-	if (s->options->mode != WORKER_SINGLE)
+	if (s->options->linger_us == 0)
 		return 0;
 	for (size_t i = 0; i < s->connections->count; i++) {
 		const struct conn *conn = s->connections->v[i];
 
 		if (!conn->held && now - conn->touched_us < LATELY_US)
-			return LINGER_MS;
+			return s->options->linger_us;
 	}
 	return 0;
 }

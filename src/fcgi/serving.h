@@ -53,10 +53,10 @@ bool serving_serve(struct serving *s, struct conn *conn) MUST_CHECK;
 /* Some are held, and may still wait for others. */
 bool serving_waits(const struct serving *s) MUST_CHECK;
 /*
- * How long to wait for another one. What a vault's worker holds ends in a commit, which costs more than the wait; and
- * nginx uses those connections first that it used last: one on which there was a request a moment ago brings the next.
+ * How long to wait for another one. What lingers ends in a commit, which costs more than the wait; and nginx uses those
+ * connections first that it used last: one on which there was a request a moment ago brings the next.
  */
-int serving_linger_ms(const struct serving *s) MUST_CHECK;
+int serving_linger_us(const struct serving *s) MUST_CHECK;
 /* Sends what has waited. True: connections were handed over in this round, known ones may be gone. */
 bool serving_end_round(struct serving *s) MUST_CHECK;
 

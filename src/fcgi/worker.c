@@ -27,7 +27,7 @@
 
 enum {
 	CONNECTIONS = 512,
-	CONNECTIONS_SINGLE = 64, /* one in use, the others kept, or dropping bodies that nobody wanted */
+	CONNECTIONS_SINGLE = 64, /* one in use, the others dropping bodies that nobody wanted, or kept */
 	PATIENCE_MS = 10000,
 	IDLE_MS = 1000,
 	RETRY_MS = 20,      /* between two looks of a worker that leaves */
@@ -235,6 +235,16 @@ static void serve_found(struct worker *w, const struct epoll_event *events, int 
 	}
 }
 
+/* A kernel that can't wait for less than a millisecond (before 5.11) doesn't wait. */
+static int wait_us(const struct worker *w, struct epoll_event *events, int micros)
+{
+	const struct timespec wait = { 0, micros * 1000L };
+
+	if (micros == 0)
+		return epoll_wait(w->connections.epoll_fd, events, EVENTS, 0);
+	return epoll_pwait2(w->connections.epoll_fd, events, EVENTS, &wait, NULL);
+}
+
 /* While requests are held, those that have come meanwhile belong to the round, too. */
 static void round_of(struct worker *w, struct epoll_event *events, int n)
 {
@@ -242,7 +252,7 @@ static void round_of(struct worker *w, struct epoll_event *events, int n)
 
 	serve_found(w, events, n, &found);
 	while (found.served > 0 && serving_waits(&w->serving)) {
-		n = epoll_wait(w->connections.epoll_fd, events, EVENTS, serving_linger_ms(&w->serving));
+		n = wait_us(w, events, serving_linger_us(&w->serving));
 		serve_found(w, events, n, &found);
 	}
 	if (!serving_end_round(&w->serving))

@@ -3,9 +3,9 @@
  *
  * It holds many kept connections and serves them in turn, so that no client starves; before a request that says it is
  * slow (request_is_slow) they are handed to the other workers, so that it keeps nobody waiting. Modes differ in which
- * connections are taken on: POLLING (the front) takes all. SINGLE (the vault) takes a new one only while nothing waits
- * on another: what nginx may not ask again comes on a connection that it doesn't keep, so that a process that dies
- * takes one such request with it.
+ * connections are taken on: POLLING (the front, the vault's quick workers) takes all. SINGLE (the vault's others) takes
+ * a new one only while nothing waits on another: what nginx may not ask again comes on a connection that it doesn't
+ * keep, so that a process that dies takes one such request with it.
  */
 #ifndef LW_FCGI_WORKER_H
 #define LW_FCGI_WORKER_H
@@ -19,13 +19,14 @@
 
 enum worker_mode { WORKER_POLLING, WORKER_SINGLE };
 enum request_state { REQUEST_ANSWERED, REQUEST_HELD };
-enum { WORKER_HELD_MAX = 8 };
+enum { WORKER_HELD_MAX = 24 };
 
 struct worker_options {
 	enum worker_mode mode;
 	size_t connections;     /* held at once by a POLLING worker; 0: 512 */
 	/* Requests until the worker makes room for a fresh one, give or take a tenth; 0: never. */
 	unsigned recycle_after;
+	int linger_us;          /* for more requests, when some are held and others are expected; within HOLD_US */
 	int patience_ms;        /* for the rest of a request that began, and for nginx to take an answer; 0: 10 s */
 
 	void *arg; /* for start */
@@ -39,8 +40,8 @@ struct worker_options {
 	enum request_state (*handle)(void *state, struct request *request, struct reply *reply);
 	/*
 	 * Answers all requests that are held, in the order in which they came: soon, when the others that had come with
-	 * them have been handled (a SINGLE worker waits a millisecond for those that it expects), or within
-	 * request_is_slow. One that is slow itself keeps the others waiting. NULL: none ever is.
+	 * them have been handled (and within linger_us no other comes that is expected), or within request_is_slow. One
+	 * that is slow itself keeps the others waiting. NULL: none ever is.
 	 */
 	void (*settle)(void *state);
 	/* When nothing happened for a second, every second; may be NULL. */

@@ -55,14 +55,17 @@ static enum err read_single(struct db *db, const struct asked *asked, struct fou
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
+enum { TOGETHER_MAX = 8 }; /* ids in credential_answer_some */
+_Static_assert((int)TOGETHER_MAX <= (int)HOLD_TOGETHER_MAX, "more than can be held");
+
 /* Those of one caller; the places that are left over ask for the first once more. */
 static enum err read_several(struct db *db, const struct asked *const *asked, size_t n, struct found *const *found)
 {
-	struct id id[HOLD_TOGETHER_MAX];
+	struct id id[TOGETHER_MAX];
 	struct sql_credential_answer_some_row row;
 	enum err e;
 
-	for (size_t i = 0; i < HOLD_TOGETHER_MAX; i++)
+	for (size_t i = 0; i < TOGETHER_MAX; i++)
 		id[i] = asked[i < n ? i : 0]->credential;
 	TRY(sql_credential_answer_some(db, &(struct sql_credential_answer_some_in){ id[0], id[1], id[2], id[3], id[4],
 										   id[5], id[6], id[7] }));
@@ -82,9 +85,11 @@ struct reading {
 static enum err read_of_caller(void *arg, const size_t *places, size_t count)
 {
 	const struct reading *r = arg;
-	const struct asked *asked[HOLD_TOGETHER_MAX] = { 0 };
-	struct found *found[HOLD_TOGETHER_MAX] = { 0 };
+	const struct asked *asked[TOGETHER_MAX] = { 0 };
+	struct found *found[TOGETHER_MAX] = { 0 };
 
+	if (count == 0 || count > TOGETHER_MAX)
+		return ERR_INTERNAL;
 	for (size_t i = 0; i < count; i++) {
 		asked[i] = &r->asked[places[i]];
 		found[i] = &r->found[places[i]];
@@ -95,7 +100,7 @@ static enum err read_of_caller(void *arg, const size_t *places, size_t count)
 static enum err read_all(struct db *db, const void *in, size_t n, void *ret_rows)
 {
 	struct reading reading = { db, in, ret_rows };
-	struct ctx *cx[HOLD_TOGETHER_MAX] = { 0 };
+	struct ctx *cx[TOGETHER_MAX] = { 0 };
 
 	memset(ret_rows, 0, n * sizeof(struct found));
 	for (size_t i = 0; i < n; i++)
@@ -109,7 +114,7 @@ static const struct shared READ = {
 	.checks_session = true,
 	.in_size = sizeof(struct asked),
 	.row_size = sizeof(struct found),
-	.most = HOLD_TOGETHER_MAX,
+	.most = TOGETHER_MAX,
 	.run = read_all,
 };
 

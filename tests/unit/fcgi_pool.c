@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +23,44 @@ enum { BODY_MAX = 32 << 20, FEW_FILES = 100, WAIT_US = 60000000 };
 static int version;
 static unsigned trouble;
 static struct buf body;
-/* Shared with the workers. */
-static _Atomic bool *slow;
+static bool of_side;
+/* With the workers. */
+static struct shared {
+	_Atomic bool slow;
+	_Atomic bool side_hangs, other_fails; /* TEST_BAD_FIRST_RELOAD has come so far */
+} *shared;
 
+static void wait_until(const _Atomic bool *what)
+{
+	int64_t until = clock_monotonic_us() + WAIT_US;
+
+	while (!*what && clock_monotonic_us() < until)
+		poll(NULL, 0, 1);
+}
+
+/* Whether this is the first reload's worker that can't start; that of the side stays here until it's killed. */
+static bool fails_first(void)
+{
+	if (of_side) {
+		if (!atomic_exchange(&shared->side_hangs, true))
+			for (;;)
+				poll(NULL, 0, 1000);
+		return false;
+	}
+	if (atomic_exchange(&shared->other_fails, true))
+		return false;
+	wait_until(&shared->side_hangs);
+	return true;
+}
+
+/* arg: of the side, or NULL. */
 static void *worker_start(void *arg)
 {
-	(void)arg;
+	of_side = arg != NULL;
 	buf_init(&body, BODY_MAX);
 	if ((trouble & TEST_BAD_WORKERS) && version > 0)
+		return NULL;
+	if ((trouble & TEST_BAD_FIRST_RELOAD) && version > 0 && fails_first())
 		return NULL;
 	if (trouble & TEST_FEW_FILES) {
 		struct rlimit limit = { FEW_FILES, FEW_FILES };
@@ -63,7 +94,7 @@ static void answer_body(struct request *request, struct reply *reply)
 static void be_slow(const struct request *request, int ms)
 {
 	request_is_slow(request);
-	*slow = true;
+	shared->slow = true;
 	poll(NULL, 0, ms);
 }
 
@@ -92,6 +123,8 @@ static enum request_state handle(void *state, struct request *request, struct re
 		answer_body(request, reply);
 	else if (str_eq(path, STR("/version")))
 		buf_printf(&reply->body, "%d", version);
+	else if (str_eq(path, STR("/side")))
+		buf_printf(&reply->body, "%d", of_side);
 	else if (str_eq(path, STR("/unread")))
 		reply->status = 413;
 	else if (str_eq(path, STR("/crash")))
@@ -112,44 +145,67 @@ static enum request_state handle(void *state, struct request *request, struct re
 
 static enum err reload(void *arg)
 {
-	(void)arg;
+	struct pool_options *options = arg;
+
 	if (trouble & TEST_BAD_RELOAD)
 		return ERR_CONFIG;
+	if (trouble & TEST_SIDE_GOES)
+		options->side.workers = 0;
 	version++;
 	return OK;
 }
 
 static void reloaded(void *arg, bool taken)
 {
-	(void)arg;
+	struct pool_options *options = arg;
+
+	if (!taken && (trouble & TEST_SIDE_GOES))
+		options->side.workers = 1;
 	version -= taken ? 0 : 1;
 }
 
-static void run(struct test_pool *pool, enum worker_mode mode, unsigned workers,
-		const struct worker_options *worker)
+static struct worker_options worker_of(enum worker_mode mode, const struct worker_options *like, void *arg)
 {
-	struct listener listener;
-	const char *why;
-	struct listen_options listen_options = { .path = pool->path };
-	struct pool_options options = { .listener = &listener,
-					.workers = workers,
-					.drain_ms = 2000,
-					.pidfile = pool->pidfile,
-					.reload = reload,
-					.reloaded = reloaded };
+	struct worker_options worker = like ? *like : (struct worker_options){ 0 };
 
-	if (worker)
-		options.worker = *worker;
-	options.worker.mode = mode;
-	options.worker.start = worker_start;
-	options.worker.handle = handle;
-	options.worker.settle = settle;
-	options.worker.stop = worker_stop;
+	worker.mode = mode;
+	worker.arg = arg;
+	worker.start = worker_start;
+	worker.handle = handle;
+	worker.settle = settle;
+	worker.stop = worker_stop;
+	return worker;
+}
+
+static void open_at(const char *path, struct listener *ret_listener)
+{
+	struct listen_options options = { .path = path };
+	const char *why;
+
+	if (listen_open(&options, ret_listener, &why) != OK)
+		_exit(99);
+}
+
+static void run(const struct test_pool *pool, struct pool_options *options, const struct worker_options *worker)
+{
+	struct listener listener, side;
+
 	/* What the tests provoke isn't worth reading. */
 	log_setup("pool", getenv("TEST_LOG") ? LOG_DEBUG : (enum log_level)(LOG_ERROR + 1));
-	if (listen_open(&listen_options, &listener, &why) != OK)
-		_exit(99);
-	_exit(pool_run(&options) == OK ? 0 : 98);
+	open_at(pool->path, &listener);
+	options->listener = &listener;
+	options->drain_ms = 2000;
+	options->pidfile = pool->pidfile;
+	options->arg = options;
+	options->reload = reload;
+	options->reloaded = reloaded;
+	options->worker = worker_of(options->worker.mode, worker, NULL);
+	if (options->side.workers > 0) {
+		open_at(pool->side, &side);
+		options->side.listener = &side;
+		options->side.worker = worker_of(WORKER_POLLING, worker, &side);
+	}
+	_exit(pool_run(options) == OK ? 0 : 98);
 }
 
 /* A socket on which the pool says that it is ready, as it would tell systemd. */
@@ -165,32 +221,54 @@ static int notify_socket(const struct test_pool *pool)
 	return fd;
 }
 
-void pool_start(struct test_pool *pool, enum worker_mode mode, unsigned workers, unsigned wanted_trouble,
-		const struct worker_options *worker)
+static void share(void)
+{
+	if (!shared)
+		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		abort();
+	shared->slow = shared->side_hangs = shared->other_fails = false;
+}
+
+static void start(struct test_pool *pool, struct pool_options *options, const struct worker_options *worker)
 {
 	char word[64];
 
-	trouble = wanted_trouble;
-	if (!slow)
-		slow = mmap(NULL, sizeof(*slow), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (slow == MAP_FAILED)
-		abort();
-	*slow = false;
+	share();
 	snprintf(pool->dir, sizeof(pool->dir), "/tmp/latchwork-pool-XXXXXX");
 	if (!mkdtemp(pool->dir))
 		abort();
 	snprintf(pool->path, sizeof(pool->path), "%s/pool.sock", pool->dir);
+	snprintf(pool->side, sizeof(pool->side), "%s/side.sock", pool->dir);
 	snprintf(pool->pidfile, sizeof(pool->pidfile), "%s/pool.pid", pool->dir);
 	int fd = notify_socket(pool);
 	pool->pid = fork();
 	if (pool->pid == 0)
-		run(pool, mode, workers, worker);
+		run(pool, options, worker);
 	unsetenv("NOTIFY_SOCKET");
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	if (poll(&p, 1, WAIT_US / 1000) != 1 || recv(fd, word, sizeof(word), 0) != 8 ||
 	    memcmp(word, "READY=1\n", 8) != 0)
 		abort();
 	close(fd);
+}
+
+void pool_start(struct test_pool *pool, enum worker_mode mode, unsigned workers, unsigned wanted_trouble,
+		const struct worker_options *worker)
+{
+	struct pool_options options = { .workers = workers, .worker.mode = mode };
+
+	trouble = wanted_trouble;
+	start(pool, &options, worker);
+}
+
+void pool_start_sided(struct test_pool *pool, unsigned each, unsigned wanted_trouble,
+		      const struct worker_options *worker)
+{
+	struct pool_options options = { .workers = each, .worker.mode = WORKER_SINGLE, .side.workers = each };
+
+	trouble = wanted_trouble;
+	start(pool, &options, worker);
 }
 
 int pool_wait(struct test_pool *pool)
@@ -207,6 +285,8 @@ bool pool_clean_up(const struct test_pool *pool)
 	char name[100];
 
 	snprintf(name, sizeof(name), "%s.lock", pool->path);
+	unlink(name);
+	snprintf(name, sizeof(name), "%s.lock", pool->side);
 	unlink(name);
 	snprintf(name, sizeof(name), "%s/notify", pool->dir);
 	unlink(name);
@@ -274,10 +354,6 @@ bool pool_comes_to(const struct test_pool *pool, const char *uri, long wanted)
 	return false;
 }
 
-void pool_gets_slow(void)
-{
-	int64_t until = clock_monotonic_us() + WAIT_US;
+void pool_gets_slow(void) { wait_until(&shared->slow); }
 
-	while (!*slow && clock_monotonic_us() < until)
-		poll(NULL, 0, 1);
-}
+void pool_begins_bad_reload(void) { wait_until(&shared->side_hangs); }

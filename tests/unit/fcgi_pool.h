@@ -11,11 +11,13 @@
 /*
  * The paths that it answers: /pid (the worker's process id), /version (reloads so far), /body (its
  * length), /slow (after 200 ms), /alone (the same, but it says so first), /unread (413, without reading), /crash,
- * /hang, /stuck (hangs, but says so first), /held (is held; then how many were answered together).
+ * /hang, /stuck (hangs, but says so first), /held (is held; then how many were answered together), /side (1 from a
+ * worker of the side, 0 from the others).
  */
 struct test_pool {
 	pid_t pid;
 	char path[64];
+	char side[64]; /* its side's, when it has one */
 	char pidfile[80];
 	char dir[40];
 };
@@ -24,11 +26,16 @@ enum {
 	TEST_BAD_RELOAD = 1,   /* reload fails */
 	TEST_BAD_WORKERS = 2,  /* workers that start after a reload fail */
 	TEST_FEW_FILES = 4,    /* workers have one free descriptor */
+	TEST_SIDE_GOES = 8,    /* a reload would leave the side without workers (of one) */
+	/* Of the first reload's workers (one of each kind), that of the side never gets ready; then the other fails. */
+	TEST_BAD_FIRST_RELOAD = 16,
 };
 
 /* Starts it and waits until it is ready. */
 void pool_start(struct test_pool *pool, enum worker_mode mode, unsigned workers, unsigned trouble,
 		const struct worker_options *worker);
+/* The same with a side, as the vault has one: so many workers of each kind, own ones SINGLE, the side's POLLING. */
+void pool_start_sided(struct test_pool *pool, unsigned each, unsigned trouble, const struct worker_options *worker);
 /* Waits for its end; the exit status. */
 int pool_wait(struct test_pool *pool);
 /* Removes its directory; false when the pool left something there. */
@@ -44,5 +51,7 @@ long pool_asks_on(int fd, const char *uri);
 bool pool_comes_to(const struct test_pool *pool, const char *uri, long wanted);
 /* Waits until a worker is at work on the pool's first request of those that say that they are slow. */
 void pool_gets_slow(void);
+/* Waits until the first reload of TEST_BAD_FIRST_RELOAD is under way. */
+void pool_begins_bad_reload(void);
 
 #endif

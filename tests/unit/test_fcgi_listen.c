@@ -170,6 +170,80 @@ static void systemds_socket_is_taken_and_never_removed(void **state)
 	listen_close(&listener);
 }
 
+/* In a child whose descriptors from 3 on are those of `given`, as many as systemd has told of. */
+static bool in_child_given(const struct listener *given, size_t count, bool (*scene)(void))
+{
+	pid_t pid = fork();
+	int status, moved[2];
+	char number[24];
+
+	if (pid == 0) {
+		for (size_t i = 0; i < count; i++)
+			moved[i] = fcntl(given[i].fd, F_DUPFD, 20);
+		for (size_t i = 0; i < count; i++)
+			dup2(moved[i], 3 + (int)i);
+		snprintf(number, sizeof(number), "%ld", (long)getpid());
+		setenv("LISTEN_PID", number, 1);
+		snprintf(number, sizeof(number), "%zu", count);
+		setenv("LISTEN_FDS", number, 1);
+		setenv("LISTEN_FDNAMES", "pool", 1);
+		_exit(scene() ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool systemd_is_forgotten(void)
+{
+	return !getenv("LISTEN_PID") && !getenv("LISTEN_FDS") && !getenv("LISTEN_FDNAMES");
+}
+
+static bool place_takes(unsigned place, int fd)
+{
+	struct listen_options options = { .path = path, .place = place };
+	struct listener listener;
+
+	return listen_open(&options, &listener, &why) == OK && listener.from_systemd && listener.fd == fd &&
+	       fcntl(fd, F_GETFD) == FD_CLOEXEC && (fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
+static bool both_are_taken(void)
+{
+	/* Whoever forgets them after the first leaves none for the second. */
+	return place_takes(0, 3) && !systemd_is_forgotten() && place_takes(1, 4) && systemd_is_forgotten();
+}
+
+static bool the_second_makes_its_own(void)
+{
+	struct listen_options second = { .path = path, .place = 1 };
+	struct listener listener;
+	int fd;
+
+	if (!place_takes(0, 3) || !systemd_is_forgotten() || listen_open(&second, &listener, &why) != OK)
+		return false;
+	fd = client_connect(path);
+	listen_close(&listener);
+	return !listener.from_systemd && fd >= 0;
+}
+
+static void of_two_sockets_from_systemd_each_pool_side_takes_its_own(void **state)
+{
+	(void)state;
+	struct listener given[2];
+	char second[80];
+
+	snprintf(second, sizeof(second), "%s/second.sock", dir);
+	assert_int_equal(open_at(path, &given[0]), OK);
+	assert_int_equal(open_at(second, &given[1]), OK);
+	assert_true(in_child_given(given, 2, both_are_taken));
+	listen_close(&given[0]); /* its path is free */
+	given[0] = given[1];
+	assert_true(in_child_given(given, 1, the_second_makes_its_own));
+	listen_close(&given[1]);
+	strcat(second, ".lock");
+	unlink(second);
+}
+
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -181,6 +255,7 @@ int main(void)
 		SCENE(a_file_in_the_sockets_place_is_not_overwritten),
 		SCENE(a_path_or_group_that_cannot_be_used_is_said_so),
 		SCENE(systemds_socket_is_taken_and_never_removed),
+		SCENE(of_two_sockets_from_systemd_each_pool_side_takes_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

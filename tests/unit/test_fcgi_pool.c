@@ -431,7 +431,7 @@ static void requests_of_a_round_that_are_held_are_answered_together(void **state
 		for (int i = 0; i < n; i++) {
 			client_read(fd[i], &answer);
 			assert_true(answer_says(&answer, "Status: 200 OK"));
-			together += answer_says(&answer, n == FEW ? "5" : "8") ? 1 : 0;
+			together += answer_says(&answer, n == FEW ? "5" : "24") ? 1 : 0;
 			buf_done(&answer.out);
 		}
 		assert_in_range(together, n == FEW ? FEW : WORKER_HELD_MAX, n);

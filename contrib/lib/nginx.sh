@@ -30,7 +30,7 @@ nginx_listen_lines() { # address, port, extra words
 }
 
 # Writes the whole configuration into a directory. Needs: the sources' conf/nginx, pools.conf, and
-# NAME=value for ADDRESS PORT SERVER_NAME USER RUN LOG TEMP FRONT_SOCKET VAULT_SOCKET TLS_CERTIFICATE
+# NAME=value for ADDRESS PORT SERVER_NAME USER RUN LOG TEMP FRONT_SOCKET VAULT_SOCKET QUICK_SOCKET TLS_CERTIFICATE
 # TLS_KEY DOCS. USER is empty when the caller isn't root.
 nginx_render() { # sources, pools.conf, directory, NAME=value...
 	local sources=$1 pools=$2 directory=$3 pair

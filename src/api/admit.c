@@ -14,7 +14,7 @@ static enum err take_rate(struct ctx *cx, struct rate_table *rates, enum rate_cl
 	int64_t limit = rate_limit_of(cx->config, class, kind);
 	struct rate_verdict verdict;
 
-	if (limit == 0)
+	if (limit == 0 || cx->request->passed_on)
 		return OK;
 	verdict = rate_take(rates, class, kind, subject, limit, cx->now_ms);
 	if (verdict.allowed)

@@ -81,6 +81,7 @@ static void make_context(struct visit *v)
 		.calls = parts->calls,
 		.rates = parts->rates,
 		.metrics = parts->metrics,
+		.is_quick = parts->quick,
 		.request = request,
 		.now_ms = clock_now_ms(),
 		.request_text = request->request_id,
@@ -257,6 +258,8 @@ static void finish(struct visit *v, enum err e)
 {
 	struct ctx *cx = v->cx;
 
+	if (e == OK && cx->passed_on)
+		return;
 	if (e != OK) {
 		e = audit_refusal(v, e);
 		/* Headers that belong to the failure (Allow, RateLimit, cleared cookies) are kept, its body isn't.
@@ -278,9 +281,12 @@ static void leave(struct visit *v, enum err e)
 	finish(v, e);
 	db_leave(server->parts.db);
 	micros = clock_monotonic_us() - v->began_us;
-	metrics_request(server->parts.metrics, v->reply->status, micros);
 	metrics_add(server->parts.metrics, METRIC_REQUESTS_IN_FLIGHT, -1);
-	log_answer(v, e, micros);
+	/* Whoever answers it counts it. */
+	if (e != OK || !v->cx->passed_on) {
+		metrics_request(server->parts.metrics, v->reply->status, micros);
+		log_answer(v, e, micros);
+	}
 	buf_clear(&v->body);
 	arena_reset(v->arena);
 	v->under_way = false;

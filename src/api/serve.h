@@ -39,6 +39,7 @@ struct server_parts {
 	struct calls *calls;          /* the same */
 	struct metrics *metrics;
 	struct rate_table *rates;
+	bool quick; /* of the vault's quick workers */
 };
 
 /* One for each worker process. */

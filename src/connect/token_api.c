@@ -1,15 +1,15 @@
 /*
  * Tokens over HTTP. Nothing changes but the audit trail: without its row nobody gets to see the answer.
  *
- * What is asked for most, stored tokens that still work, takes two statements for all requests of a round: one reads
- * them, the other writes their audit rows, and is their one commit.
+ * What is asked for most, stored tokens that still work, takes two statements for all requests of a quick worker's
+ * round: one reads them, the other writes their audit rows, and is their one commit. All else, which may take a
+ * provider's time, is passed on.
  */
 #include <string.h>
 
 #include "audit/audit.h"
 #include "base/json_write.h"
 #include "connect/token.h"
-#include "connect/token_hint.h"
 #include "connect/token_source.h"
 #include "core/answer.h"
 #include "core/operations.h"
@@ -43,8 +43,6 @@ static enum err give_alone(struct ctx *cx, const struct id *credential, struct r
 	ctx_audit_target(cx, ID_CREDENTIAL, credential);
 	if (e == OK)
 		e = put_token(cx, secret_str(&token.text), token.expires_at, reply);
-	if (e == OK)
-		token_hint_note(credential, token.expires_at);
 	secret_done(&token.text);
 	return e == OK ? audit_use(cx, AUDIT_CREDENTIAL_TOKEN, credential, reply) : e;
 }
@@ -140,10 +138,8 @@ static enum err is_given(struct ctx *cx, void *arg, enum err e, const void *row,
 	const struct asked *asked = arg;
 
 	TRY(e);
-	if (!given->is) {
-		token_hint_forget(&asked->credential);
-		return give_alone(cx, &asked->credential, reply);
-	}
+	if (!given->is)
+		return answer_pass_on(cx, reply);
 	cx->who.live = true;
 	return put_token(cx, asked->source->access, asked->source->expires_at, reply);
 }
@@ -152,7 +148,7 @@ enum err credential_token(struct ctx *cx, const struct credential_token_in *in, 
 {
 	struct asked *asked;
 
-	if (!token_hint_is_fresh(&in->credential_id, cx->now_ms))
+	if (!cx->is_quick)
 		return give_alone(cx, &in->credential_id, reply);
 	asked = ARENA_NEW(cx->arena, struct asked);
 	if (!asked)

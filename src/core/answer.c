@@ -2,6 +2,12 @@
 
 #include "base/clock.h"
 
+enum err answer_pass_on(struct ctx *cx, struct reply *reply)
+{
+	cx->passed_on = true;
+	return reply_header(reply, "X-Accel-Redirect", STR("@passed_on"));
+}
+
 void answer_id(struct json_writer *w, const char *key, enum id_kind kind, const struct id *id)
 {
 	char text[ID_TEXT_MAX];

@@ -21,6 +21,11 @@ void answer_opt_time(struct json_writer *w, const char *key, struct opt_int ms);
 void answer_error(struct json_writer *w, const char *key, struct str code, struct str message);
 /* What is stored as words with a space between each, as an array of them. */
 void answer_words(struct json_writer *w, const char *key, struct str words);
+/*
+ * No answer: nginx asks a worker that may take its time. For a request of which nothing is done yet, in a context that
+ * is_quick. It costs a connection: nginx closes the one on which it got such an answer.
+ */
+enum err answer_pass_on(struct ctx *cx, struct reply *reply) MUST_CHECK;
 /* 204 without a body. */
 enum err answer_nothing(struct reply *reply) MUST_CHECK;
 

@@ -86,6 +86,8 @@ struct ctx {
 	bool job_added; /* the worker is told when the transaction is over */
 	/* The handler answers an error, and what it changed is meant to stay: a counted failed login. */
 	bool keep_changes;
+	bool is_quick;    /* many wait for this process: what takes long is passed on (answer_pass_on) */
+	bool passed_on;   /* it was */
 	bool may_hold;    /* it can wait for the writes of other requests */
 	struct hold hold; /* what it waits for */
 };

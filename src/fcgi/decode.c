@@ -142,6 +142,7 @@ static enum err fill_request(struct decoder *decoder, struct request *r)
 	r->method = param(decoder, "REQUEST_METHOD");
 	r->remote_addr = param(decoder, "REMOTE_ADDR");
 	r->content_type = param(decoder, "CONTENT_TYPE");
+	r->passed_on = !str_absent(param(decoder, "LW_PASSED_ON"));
 	if (r->content_type.n == 0)
 		r->content_type = STR_NONE; /* nginx sends the parameter for every request */
 	if (length.n > 0) {

@@ -26,6 +26,7 @@ struct request {
 	struct str content_type; /* absent when not sent */
 	struct str body;         /* absent until request_read_body */
 	int64_t content_length;  /* -1 when not sent */
+	bool passed_on;          /* nginx brings it from another worker, who had it and let it in (answer_pass_on) */
 	void *fcgi;              /* the room's own */
 };
 

@@ -7,6 +7,7 @@ Everything wrong with the document is printed as `file:line: message`, and then 
 is written and the exit status is 1. A file is only written when its text changes.
 """
 import argparse
+import itertools
 import json
 import os
 import re
@@ -216,19 +217,21 @@ def document_c(reader):
 
 
 def pools_conf(reader):
-    """nginx's map: vault operations (kept: over kept connections), and front ones that a vault template would catch; the narrower first."""
-    lines = []
+    """nginx's map: vault operations (quick: its quick workers'), and front ones that a vault template would catch; the
+    narrower first. One expression for many paths: nginx tries one after the other, for every request."""
+    paths = []
     for op in reader.operations:
         near = [o for o in reader.operations if o.method == op.method and o.pool != op.pool
                 and compare_paths(o.segments, op.segments)]
         if op.pool == "vault" or near:
             path = "/".join(r"[^/?]+" if s[0] == "{" else s.replace(".", r"\.") for s in op.segments)
             method = "(?:GET|HEAD)" if op.method == "GET" else op.method
-            way = "vault_kept" if op.repeatable else op.pool
-            lines.append((sum(s[0] == "{" for s in op.segments), '\t"~^%s:/%s(?:\\?|$)" %s;\n' % (method, path, way)))
-    return "# Generated from openapi.yaml: the pool that answers an operation. The first line that matches decides.\n" \
+            paths.append((sum(s[0] == "{" for s in op.segments), "quick" if op.repeatable else op.pool, method + ":/" + path))
+    paths.sort(key=lambda path: path[:2])
+    groups = [(way, [path[2] for path in group]) for (_, way), group in itertools.groupby(paths, key=lambda path: path[:2])]
+    return "# Generated from openapi.yaml: the pool that answers an operation. The first expression that matches decides.\n" \
         'map "$request_method:$lw_uri" $lw_pool {\n\tdefault front;\n%s}\n' % "".join(
-            line for _, line in sorted(lines, key=lambda pair: pair[0]))
+            '\t"~(?x)^(?:\n\t\t%s\n\t)(?:\\?|$)" %s;\n' % (" |\n\t\t".join(group), way) for way, group in groups)
 
 
 def list_json(reader):

@@ -281,6 +281,7 @@ void doctor_look_at_machine(struct doctor *d)
 	look_at_disk(d);
 	look_at_socket(d, "front", config->front_socket);
 	look_at_socket(d, "vault", config->vault_socket);
+	look_at_socket(d, "vault", config->vault_quick_socket);
 	look_at_worker(d);
 	look_at_expressions(d);
 	look_at_egress(d);

@@ -170,7 +170,7 @@ export class Stack {
     if (!text.includes("lw_floor"))
       fs.writeFileSync(file, text
         .replace("upstream lw_vault {", `${FLOOR_UPSTREAM.replaceAll("@RUN@", this.run)}upstream lw_vault {`)
-        .replace("\tlocation /api/ {", `${FLOOR_LOCATIONS}\tlocation /api/ {`));
+        .replace("\tlocation ^~ /api/ {", `${FLOOR_LOCATIONS}\tlocation ^~ /api/ {`));
     process.kill(this.#pidFrom("nginx.pid"), "SIGHUP");
   }
 

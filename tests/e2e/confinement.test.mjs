@@ -159,17 +159,19 @@ test("every process of the pools and the worker is in a sandbox, without privile
   }
 });
 
-test("no process of the front can open a network socket or become another program, and the vault's can only call out", needsRoot, async (t) => {
+test("no process of the front and no quick worker of the vault can open a network socket or become another program, and the vault's others can only call out", needsRoot, async (t) => {
   const results = (pid, ...calls) => calls.map((call) => inject("root", pid, ...call));
-  const front = all(await lw.pid("front")), [, vault] = all(await lw.pid("vault"));
+  // A generation's first workers are the quick ones.
+  const front = all(await lw.pid("front")), [, ...workers] = all(await lw.pid("vault")), quick = workers.slice(0, 2), vault = workers[2];
   if (Number.isNaN(inject("root", vault, CALL.close, 1000)))
     return t.skip("no tracing here, or not an x86-64");
-  for (const pid of front) {
+  for (const pid of [...front, ...quick]) {
     assert.deepEqual(results(pid, [CALL.socket, INET, STREAM, 0], [CALL.socket, INET6, STREAM, 0], [CALL.socket, NETLINK, RAW, 0]),
       [EACCES, EACCES, EACCES]);
     assert.deepEqual(results(pid, [CALL.execve, 0, 0, 0]), [EPERM]);
   }
-  assert.deepEqual(results(front[1], [CALL.clone, 17, 0, 0, 0, 0]), [EPERM]);
+  for (const pid of [front[1], ...quick])
+    assert.deepEqual(results(pid, [CALL.clone, 17, 0, 0, 0, 0]), [EPERM]);
   const [inet, raw, unix] = results(vault, [CALL.socket, INET, STREAM, 0], [CALL.socket, INET, RAW, 0], [CALL.socket, UNIX, STREAM, 0]);
   assert.ok(inet > 2 && unix > 2, "the method shows nothing");
   assert.equal(raw, EPERM);
@@ -177,9 +179,9 @@ test("no process of the front can open a network socket or become another progra
   assert.equal((await lw.api("GET", "/readyz")).status, 200);
 });
 
-test("the front has no socket open but local ones", needsRoot, async () => {
+test("the front has no socket open but local ones, nor have the vault's quick workers", needsRoot, async () => {
   const local = new Set(fs.readFileSync("/proc/net/unix", "utf8").split("\n").slice(1).map((line) => line.trim().split(/\s+/)[6]));
-  for (const pid of all(await lw.pid("front"))) {
+  for (const pid of [...all(await lw.pid("front")), ...children(await lw.pid("vault")).slice(0, 2)]) {
     const links = fs.readdirSync(`/proc/${pid}/fd`).map((fd) => fs.readlinkSync(`/proc/${pid}/fd/${fd}`));
     const sockets = links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]).filter(Boolean);
     assert.ok(sockets.length > 0);

@@ -30,7 +30,9 @@ test("a request goes to the pool that the map names, whatever its query", async 
     ["POST", "/api/v1/auth/login?next=/api/v1/x", "vault"], ["GET", "/api/v1/auth/login", "front"],
     ["POST", "/api/auth/login", "vault"], ["GET", "/v1/connectors", "front"], ["POST", "/v1/connectors", "vault"],
     ["GET", "/v1/connectors/conn-1/preview", "vault"], ["POST", "/api/credentials/cred-1/verify", "vault"], ["GET", "/api/services", "front"],
-    ["GET", "/api/oauth/start/xero?return_to=x", "vault"], ["GET", "/api/oauth/callback/xero?code=a&state=b", "vault"], ["GET", "/v1/catalog/xero", "front"], ["GET", "/healthz", "front"], ["GET", "/readyz", "front"]]) {
+    ["GET", "/api/oauth/start/xero?return_to=x", "vault"], ["GET", "/api/oauth/callback/xero?code=a&state=b", "vault"], ["GET", "/v1/catalog/xero", "front"], ["GET", "/healthz", "front"], ["GET", "/readyz", "front"],
+    ["POST", "/api/v1/credentials/cred-1/token", "quick"], ["POST", "/api/v1/credentials/cred-1/token?a=b", "quick"],
+    ["GET", "/api/v1/credentials/cred-1/token", "front"], ["POST", "/api/v1/credentials/cred-1/reveal", "vault"]]) {
     const answer = await get(uri, { method });
     assert.equal(answer.status, 200, uri);
     assert.equal(answer.json.pool, pool, `${method} ${uri}`);
@@ -40,6 +42,29 @@ test("a request goes to the pool that the map names, whatever its query", async 
 test("the front's connections are kept, the vault's are not: a kept one would pin its worker", async () => {
   assert.equal((await get("/api/v1/credentials")).json.keep, true);
   assert.equal((await get("/api/v1/auth/login", { method: "POST" })).json.keep, false);
+});
+
+test("the connections of the vault's quick workers are kept, and what they pass on reaches the vault once more as it came", async () => {
+  const uri = "/api/v1/credentials/cred-1/token?from=a%2fb", options = { method: "POST", body: "{}", headers: { Authorization: "Bearer t", "Content-Type": "application/json",
+    "LW-Passed-On": "1", LW_PASSED_ON: "1", "X-Accel-Redirect": "@passed_on" } };
+  const quick = await get(uri, options), passedOn = await get(`${uri}&passed-on`, options);
+  assert.deepEqual([quick.json.pool, quick.json.keep], ["quick", true]);
+  assert.deepEqual([passedOn.json.pool, passedOn.json.keep], ["vault", false]);
+  const { LW_PASSED_ON, REQUEST_ID, ...params } = passedOn.json.params, { REQUEST_ID: other, ...same } = quick.json.params;
+  assert.equal(LW_PASSED_ON, "1");
+  assert.ok(REQUEST_ID && REQUEST_ID !== other);
+  assert.deepEqual({ ...params, LW_URI: uri }, same, "a client has a say in it, or the second one hears something else");
+  assert.equal(params.LW_URI, `${uri}&passed-on`);
+  assert.equal(passedOn.json.length, 2);
+  assert.equal(new Set(passedOn.json.names).size, passedOn.json.names.length, "a name came twice");
+  const names = passedOn.rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+  assert.equal(new Set(names).size, names.length, `a header came twice: ${names.join(" ")}`);
+  assert.equal(passedOn.headers["x-accel-redirect"], undefined);
+});
+
+test("nobody gets to the place of what is passed on by its name", async () => {
+  for (const uri of ["/@passed_on", "/api/@passed_on", "/api/v1/@passed_on", "/@quick"])
+    assert.notEqual((await get(uri, { method: "POST" })).json?.params?.LW_PASSED_ON, "1", uri);
 });
 
 test("the earlier backends' paths reach today's routes with their query, undecoded", async () => {

@@ -175,7 +175,7 @@ class GoodDocument(unittest.TestCase):
 
     def pool(self, key):
         """What nginx would choose: the first expression that matches."""
-        for pattern, pool in re.findall(r'^\t"~(.*)" (\w+);$', self.texts["pools"], re.M):
+        for pattern, pool in re.findall(r'^\t"~([^"]*)" (\w+);$', self.texts["pools"], re.M):
             if re.search(pattern, key):
                 return pool
         return "front"
@@ -183,7 +183,7 @@ class GoodDocument(unittest.TestCase):
     def test_nginx_sends_every_operation_to_its_pool(self):
         for op in self.reader.operations:
             path = re.sub(r"\{\w+\}", "cred-00000000000000000000000000", op.path)
-            pool = "vault_kept" if op.id == "thing_use" else op.pool
+            pool = "quick" if op.id == "thing_use" else op.pool
             self.assertEqual(self.pool("%s:%s" % (op.method, path)), pool, op.id)
             self.assertEqual(self.pool("%s:%s?a=/b" % (op.method, path)), pool, op.id)
 

@@ -1,4 +1,4 @@
-// nginx with the shipped configuration, in front of two echoing pools: no database, no latchd.
+// nginx with the shipped configuration, in front of echoing pools: no database, no latchd.
 import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
@@ -8,6 +8,8 @@ import { fastcgiServer } from "./fastcgi.mjs";
 import { freePort } from "./http.mjs";
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
+/** Of the vault's two kinds of workers each is one here: they have a socket each. */
+const POOLS = ["front", "vault", "quick"];
 
 /** The map, made of the document as the build makes it. */
 function makePools(file) {
@@ -16,6 +18,9 @@ function makePools(file) {
 
 function echo(pool) {
   return (request) => {
+    // A quick worker can't answer it.
+    if (pool === "quick" && request.params.LW_URI?.includes("passed-on"))
+      return { head: ["X-Accel-Redirect: @passed_on"], body: "" };
     const big = /^\/api\/v1\/big\?n=(\d+)$/.exec(request.params.LW_URI ?? "");
     if (big)
       return { head: ["Status: 200", "Content-Type: application/octet-stream"], body: Buffer.alloc(Number(big[1]), "x") };
@@ -56,7 +61,7 @@ export async function startFrontDoor() {
   const { key, certificate } = makeCertificate(directory), port = await freePort();
   const values = { ADDRESS: "127.0.0.1", PORT: port, SERVER_NAME: "latch.example", USER: process.getuid() === 0 ? "www-data" : "",
     RUN: at("run"), LOG: at("log"), TEMP: at("temp"), FRONT_SOCKET: at("run", "front.sock"),
-    VAULT_SOCKET: at("run", "vault.sock"), TLS_CERTIFICATE: certificate, TLS_KEY: key, DOCS: at("docs") };
+    VAULT_SOCKET: at("run", "vault.sock"), QUICK_SOCKET: at("run", "quick.sock"), TLS_CERTIFICATE: certificate, TLS_KEY: key, DOCS: at("docs") };
   execFileSync("bash", ["-euc", '. "$0"; nginx_render "$@"', path.join(root, "contrib/lib/nginx.sh"),
     path.join(root, "conf/nginx"), at("pools.conf"), at("conf"), ...Object.entries(values).map(([k, v]) => `${k}=${v}`)]);
 
@@ -69,8 +74,8 @@ export async function startFrontDoor() {
     await servers[pool]?.close();
     servers[pool] = null;
   };
-  await open("front");
-  await open("vault");
+  for (const pool of POOLS)
+    await open(pool);
   const nginx = (...args) => spawnSync("nginx",
     ["-e", at("log", "nginx-error.log"), "-p", at("conf"), "-c", at("conf", "nginx.conf"), ...args], { encoding: "utf8" });
   const started = nginx();
@@ -82,8 +87,8 @@ export async function startFrontDoor() {
     log: () => fs.readFileSync(at("log", "access.log"), "utf8") + fs.readFileSync(at("log", "nginx-error.log"), "utf8"),
     async stop() {
       nginx("-s", "quit");
-      await close("front");
-      await close("vault");
+      for (const pool of POOLS)
+        await close(pool);
       for (let i = 0; i < 1200 && fs.existsSync(at("run", "nginx.pid")); i++)
         await new Promise((done) => setTimeout(done, 50));
       fs.rmSync(directory, { recursive: true, force: true });

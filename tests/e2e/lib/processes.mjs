@@ -86,38 +86,44 @@ export async function startDatabase(lw) {
   }, 120);
 }
 
-/** Holds a pool's socket open and starts latchd on it whenever that has ended, as systemd does. */
+/** Holds a pool's sockets open and starts latchd on them whenever that has ended, as systemd does. */
 const HOLDER = `
-import grp, os, signal, socket, sys
-path, group, *argv = sys.argv[1:]
-if os.path.exists(path):
-    os.unlink(path)
-s = socket.socket(socket.AF_UNIX)
-s.bind(path)
-os.chmod(path, 0o660)
-if group:
-    os.chown(path, -1, grp.getgrnam(group).gr_gid)
-s.listen(1024)
+import fcntl, grp, os, signal, socket, sys
+paths, group, *argv = sys.argv[1:]
+paths = paths.split(":")
+def listener(path):
+    if os.path.exists(path):
+        os.unlink(path)
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    os.chmod(path, 0o660)
+    if group:
+        os.chown(path, -1, grp.getgrnam(group).gr_gid)
+    s.listen(1024)
+    return fcntl.fcntl(s.detach(), fcntl.F_DUPFD_CLOEXEC, 16)
+listeners = [listener(path) for path in paths]
 def end(*_):
-    os.unlink(path)
+    for path in paths:
+        os.unlink(path)
     os._exit(0)
 signal.signal(signal.SIGTERM, end)
 while True:
     pid = os.fork()
     if pid == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.dup2(s.fileno(), 3)
-        os.set_inheritable(3, True)
-        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+        for place, fd in enumerate(listeners):
+            os.dup2(fd, 3 + place)
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(listeners)))
         os.execvp(argv[0], argv)
     os.waitpid(pid, 0)
 `;
 
-/** A pool on a socket that is held open: whenever it ends, it is started again. */
+/** A pool on sockets that are held open: whenever it ends, it is started again. */
 export async function startHeldPool(lw, pool) {
   const [program, ...args] = poolCommand(lw, pool);
-  const holder = start("python3", ["-c", HOLDER, lw.at("run", pool, `${pool}.sock`), asRoot ? "www-data" : "", program, ...args]);
-  await eventually(`${pool} runs on a held socket`, async () => {
+  const sockets = [pool, ...(pool === "vault" ? ["quick"] : [])].map((name) => lw.at("run", pool, `${name}.sock`));
+  const holder = start("python3", ["-c", HOLDER, sockets.join(":"), asRoot ? "www-data" : "", program, ...args]);
+  await eventually(`${pool} runs on held sockets`, async () => {
     if (holder.child.exitCode !== null)
       throw new Error(holder.log());
     return lw.pid(pool);
@@ -139,7 +145,8 @@ export async function startPoolBeside(lw, env = {}) {
     fs.chownSync(directory, shared.uid, shared.gid);
   fs.chmodSync(directory, 0o2770); // a socket inherits the group of its directory
   const socket = `${directory}/s`, pidfile = `${directory}/pid`;
-  const pool = startPool(lw, "vault", { LATCHWORK_VAULT_SOCKET: socket, LATCHWORK_VAULT_PIDFILE: pidfile, ...env });
+  const pool = startPool(lw, "vault", { LATCHWORK_VAULT_SOCKET: socket, LATCHWORK_VAULT_QUICK_SOCKET: `${directory}/q`,
+    LATCHWORK_VAULT_PIDFILE: pidfile, ...env });
   await eventually("the other pool is ready", () => {
     if (pool.child.exitCode !== null)
       throw new Error(`the other pool ended: ${pool.log()}`);

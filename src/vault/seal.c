@@ -152,26 +152,16 @@ struct opening {
 	struct ctx *const *cx;
 	vault_take *take;
 	void *arg;
-	struct tenant_key key; /* the last one that was needed; generation 0: none */
+	struct tenant_key key; /* the last one that was needed */
 };
-
-static void forget_key(struct opening *o)
-{
-	tenant_key_done(&o->key);
-	o->key = (struct tenant_key){ 0 };
-}
 
 static enum err unwrap_for(struct opening *o, struct ctx *cx, const struct vault_sealed *sealed)
 {
-	enum err e;
-
 	if (o->key.generation != 0 && o->key.generation == sealed->generation)
 		return OK;
-	forget_key(o);
-	e = tenant_key_unwrap(cx, &cx->who.tenant, sealed->generation, sealed->root_key_id, sealed->wrapped, &o->key);
-	if (e != OK)
-		forget_key(o);
-	return e;
+	tenant_key_done(&o->key);
+	return tenant_key_unwrap(cx, &cx->who.tenant, sealed->generation, sealed->root_key_id, sealed->wrapped,
+				 &o->key);
 }
 
 /* For the i-th that asked. */
@@ -223,6 +213,6 @@ enum err vault_open_some(struct ctx *const *cx, const struct id *credentials, si
 	struct opening o = { cx, take, arg, { 0 } };
 	enum err e = n == 1 ? open_single(&o, &credentials[0]) : open_several(&o, credentials, n);
 
-	forget_key(&o);
+	tenant_key_done(&o.key);
 	return e;
 }

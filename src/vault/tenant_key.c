@@ -7,8 +7,10 @@
 
 void tenant_key_done(struct tenant_key *key)
 {
-	if (key)
-		secret_done(&key->key);
+	if (!key)
+		return;
+	secret_done(&key->key);
+	key->generation = 0;
 }
 
 enum err tenant_key_unwrap(struct ctx *cx, const struct id *tenant, int64_t generation,
@@ -16,11 +18,13 @@ enum err tenant_key_unwrap(struct ctx *cx, const struct id *tenant, int64_t gene
 {
 	const struct root_key *root;
 
-	*ret_key = (struct tenant_key){ .generation = (uint32_t)generation };
+	*ret_key = (struct tenant_key){ 0 };
 	if (str_absent(wrapped))
 		return ERR_UNREADABLE;
 	TRY(keyring_find(cx->vault_keys, root_key_id, NULL, &root));
-	return envelope_unwrap(root, tenant, ret_key->generation, wrapped, &ret_key->key);
+	TRY(envelope_unwrap(root, tenant, (uint32_t)generation, wrapped, &ret_key->key));
+	ret_key->generation = (uint32_t)generation;
+	return OK;
 }
 
 /* A new key and its wrapped form, under the root key that is current now. */

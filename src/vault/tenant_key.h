@@ -19,11 +19,11 @@
 #include "core/ctx.h"
 
 struct tenant_key {
-	uint32_t generation;
+	uint32_t generation; /* 0: there is no key here */
 	struct secret key;
 };
 
-/* Wipes. NULL-safe. */
+/* Wipes: there is no key then. NULL-safe. */
 void tenant_key_done(struct tenant_key *key);
 #define TENANT_KEY_AUTO CLEANUP(tenant_key_done)
 
@@ -37,7 +37,7 @@ enum err tenant_key_to_seal(struct ctx *cx, struct tenant_key *ret_key) MUST_CHE
 
 /*
  * A tenant's key out of its row. An absent `wrapped`, that is a key that was destroyed, is
- * ERR_UNREADABLE; ERR_NO_KEY when the root key isn't in the keyring.
+ * ERR_UNREADABLE; ERR_NO_KEY when the root key isn't in the keyring. There is no key after an error.
  */
 enum err tenant_key_unwrap(struct ctx *cx, const struct id *tenant, int64_t generation,
 			   struct str root_key_id, struct str wrapped,
